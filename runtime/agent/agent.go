@@ -1,0 +1,83 @@
+// Package agent is a record's way through an agent: the stream a body reads, the event in hand and its held effects, the
+// order of acknowledgement, the error policy and the actor that ties them together. It knows neither Kafka nor Lua: records
+// come in as slices from the worker, effects go out through a Sender, bodies are Go functions.
+package agent
+
+import (
+	"context"
+	"time"
+
+	"faust/runtime/topic"
+)
+
+// Definition is an agent as declared. It is data; the worker runs it.
+type Definition struct {
+	Name        string
+	Help        string
+	Place       string        // file:line of the declaration
+	Topics      []topic.Topic // the sources; empty when Channel is set
+	Channel     *Channel      // an in-memory source, nil otherwise
+	Private     bool          // the one topic is the agent's own (<id>-<agent>), reached by cast and ask only
+	DeadLetter  topic.Topic   // where the dead_letter policy puts records
+	Concurrency int           // actors per partition, events spread by key; at least 1
+	ManualAck   bool          // an event is settled by Ack, not by asking for the next one
+	MaxFailures int           // failed events in a row that pause the partition; 0: the app's max_failures
+	Policy      Policy
+	Body        Body
+}
+
+// Body is the code of an agent. It reads s until Next gives io.EOF and returns nil; an error it returns is the failure of the
+// event in hand and goes to the policy, after which the body is started again. One body runs per actor, on the actor's goroutine.
+type Body func(ctx context.Context, s *Stream) error
+
+// Action is what becomes of a failed event.
+type Action int
+
+// The actions, in the words of on_error.
+const (
+	DeadLetter Action = iota // to the dead-letter topic, then the next record
+	Skip                     // reported, then the next record
+	Retry                    // again, after a delay; the partition waits meanwhile
+	Stop                     // the worker stops with the error; the record is not settled
+)
+
+// Policy decides over a failed event. attempt is 1 at the first failure. It runs on the actor's goroutine and may wait.
+type Policy interface {
+	Decide(ctx context.Context, err error, ev *Event, attempt int) (Action, time.Duration)
+}
+
+// Cause is the event that a sent record came from: what the policy needs if the broker refuses the record.
+type Cause struct {
+	Agent  *Definition
+	Record topic.Record // cloned
+}
+
+// Sender takes what an event sends, once the event is settled. The worker implements it.
+type Sender interface {
+	// Send queues r and returns; it blocks only while the send buffer is full. The slices of r belong to the sender from then
+	// on. A record that the broker refuses for good goes to the policy of cause before any later offset is committed.
+	Send(ctx context.Context, r *topic.Record, cause *Cause) error
+}
+
+// Reporter hears what happens to events. The worker implements it: logs, metrics, /readyz. Called on the actor's goroutine.
+type Reporter interface {
+	// Failed: an event failed and action was decided; retries report each attempt.
+	Failed(d *Definition, ev *Event, err error, action Action, attempt int)
+	// Broken: max_failures events in a row failed; the partition is paused from now on and its offset stays.
+	Broken(d *Definition, p topic.Partition, failures int, err error)
+	// Left: the body returned although there was more to read; it is started again.
+	Left(d *Definition, p topic.Partition)
+}
+
+// Names of the headers that requests, replies and dead letters carry.
+const (
+	HeaderReplyTo     = "faust-reply-to"       // topic that the answer of an ask goes to
+	HeaderCorrelation = "faust-correlation-id" // copied from the request to the answer
+	HeaderError       = "faust-error"          // on an answer: the agent failed; on a dead letter: why
+	HeaderTraceback   = "faust-traceback"
+	HeaderAgent       = "faust-agent"
+	HeaderTopic       = "faust-topic"
+	HeaderPartition   = "faust-partition"
+	HeaderOffset      = "faust-offset"
+	HeaderAppVersion  = "faust-app-version"
+)

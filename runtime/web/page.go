@@ -1,0 +1,47 @@
+// Package web is everything about HTTP: the script's pages, health, metrics. It owns the router and the server; what a page does is
+// a Go function given to it.
+package web
+
+import (
+	"context"
+	"io"
+	"net/http"
+)
+
+// Page is a route declared by the script. It is data; Server runs it.
+type Page struct {
+	Name    string
+	Methods []string // empty: GET (HEAD is added to GET)
+	Pattern string   // chi's: /orders/{id}/
+	Place   string   // file:line of the declaration
+	Handle  Handler
+}
+
+// Handler answers one request on its goroutine. An error is a 500 and a log line, unless it is a *Status (deliberate).
+type Handler func(ctx context.Context, r *Request) (*Response, error)
+
+// Request is what a page sees of a request.
+type Request struct {
+	*http.Request
+	Params map[string]string // path parameters
+	Body   []byte            // read whole, up to the limit
+}
+
+// Response is what a page answers. Exactly one of Body, File and Stream is used.
+type Response struct {
+	Status int // 0: 200, or 204 without a body
+	Type   string
+	Header http.Header
+	Body   []byte
+	File   string
+	Stream func(ctx context.Context, w io.Writer) error // each Write is flushed to the client
+}
+
+// Status is a deliberate answer raised as an error: web.error(404, 'text').
+type Status struct {
+	Code int
+	Text string
+	JSON []byte // answered instead of {"error": Text} when set
+}
+
+func (s *Status) Error() string { return s.Text }
