@@ -1,0 +1,1 @@
+app.task(function() print 'APP STARTED' end)
