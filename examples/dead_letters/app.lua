@@ -9,7 +9,6 @@ local Payment = app.record('Payment', {
 })
 
 local payments = app.topic('payments', { value = Payment })
-local raw = app.topic('payments_raw', { value = 'string' })
 
 local done, dead = 0, {}
 
@@ -39,10 +38,5 @@ app.command('pay', {
   app.argument('amount', { type = 'float' }),
 }, function(arguments)
   payments:send { key = arguments.account, value = { account = arguments.account, amount = arguments.amount } } :wait()
-  say 'sent.'
-end)
-
-app.command('upset', { help = 'Send garbage.' }, function()
-  raw:send { key = 'garbage', value = 'this is not JSON' } :wait()
   say 'sent.'
 end)

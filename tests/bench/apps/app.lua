@@ -1,0 +1,40 @@
+-- The work of the benchmark; WORK says which agent to declare.
+app.configure { id = 'bench-' .. env.get('WORK', 'filter') .. env.get('RUN', ''), topic_partitions = 8, web_enabled = false }
+
+local Withdrawal = app.record('Withdrawal', { user = 'string', country = 'string', amount = 'float', date = 'string' })
+local Priced = app.record('Priced', { user = 'string', country = 'string', amount = 'float', date = 'string', fee = 'float' })
+
+local withdrawals = app.topic('withdrawals', { key = 'string', value = Withdrawal })
+local priced = app.topic('priced', { key = 'string', value = Priced })
+local produced = app.topic('produced', { key = 'string', value = Withdrawal })
+
+local kept = 0
+
+local work = {
+  filter = function(stream)
+    for w in stream do
+      if w.amount > 24000 then kept = kept + 1 end
+    end
+  end,
+  map = function(stream)
+    for w in stream do
+      priced:send { key = w.user, value = Priced {
+        user = w.user, country = w.country:upper(), amount = w.amount, date = w.date, fee = w.amount * 0.01,
+      } }
+    end
+  end,
+  forward = function(stream)
+    for w in stream do priced:send { key = w.user, value = w } end
+  end,
+}
+
+if work[env.get('WORK', '')] then app.agent('work', withdrawals, work[env.get('WORK')]) end
+
+app.command('produce', { app.argument('count', { type = 'int' }) }, function(arguments)
+  for i = 1, arguments.count do
+    local user = 'user_' .. random.int(0, 499)
+    produced:send { key = user, value = Withdrawal {
+      user = user, country = 'country_' .. random.int(0, 4), amount = random.float(0, 25000), date = '2026-11-23T18:00:00Z',
+    } }
+  end
+end)
