@@ -1,0 +1,375 @@
+package rewrite
+
+import (
+	"reflect"
+	"strconv"
+
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// childFuncs replace the blocks and expressions directly below a node.
+type childFuncs struct {
+	block func([]ast.Stmt) []ast.Stmt
+	expr  func(ast.Expr) ast.Expr
+}
+
+func (f childFuncs) list(es []ast.Expr) {
+	for i, e := range es {
+		es[i] = f.expr(e)
+	}
+}
+
+// eachChild replaces what is directly below a statement.
+func eachChild(s ast.Stmt, f childFuncs) {
+	switch s := s.(type) {
+	case *ast.AssignStmt:
+		f.list(s.Lhs)
+		f.list(s.Rhs)
+	case *ast.LocalAssignStmt:
+		f.list(s.Exprs)
+	case *ast.FuncCallStmt:
+		s.Expr = f.expr(s.Expr)
+	case *ast.DoBlockStmt:
+		s.Stmts = f.block(s.Stmts)
+	case *ast.WhileStmt:
+		s.Condition = f.expr(s.Condition)
+		s.Stmts = f.block(s.Stmts)
+	case *ast.RepeatStmt:
+		s.Stmts = f.block(s.Stmts)
+		s.Condition = f.expr(s.Condition)
+	case *ast.IfStmt:
+		s.Condition = f.expr(s.Condition)
+		s.Then = f.block(s.Then)
+		s.Else = f.block(s.Else)
+	case *ast.NumberForStmt:
+		s.Init, s.Limit = f.expr(s.Init), f.expr(s.Limit)
+		if s.Step != nil {
+			s.Step = f.expr(s.Step)
+		}
+		s.Stmts = f.block(s.Stmts)
+	case *ast.GenericForStmt:
+		f.list(s.Exprs)
+		s.Stmts = f.block(s.Stmts)
+	case *ast.FuncDefStmt:
+		if s.Name.Func != nil {
+			s.Name.Func = f.expr(s.Name.Func)
+		}
+		if s.Name.Receiver != nil {
+			s.Name.Receiver = f.expr(s.Name.Receiver)
+		}
+		f.expr(s.Func)
+	case *ast.ReturnStmt:
+		f.list(s.Exprs)
+	}
+}
+
+// eachExpr replaces what is directly below an expression.
+func eachExpr(e ast.Expr, f childFuncs) {
+	switch e := e.(type) {
+	case *ast.AttrGetExpr:
+		e.Object, e.Key = f.expr(e.Object), f.expr(e.Key)
+	case *ast.TableExpr:
+		for _, field := range e.Fields {
+			if field.Key != nil {
+				field.Key = f.expr(field.Key)
+			}
+			field.Value = f.expr(field.Value)
+		}
+	case *ast.FuncCallExpr:
+		if e.Func != nil {
+			e.Func = f.expr(e.Func)
+		}
+		if e.Receiver != nil {
+			e.Receiver = f.expr(e.Receiver)
+		}
+		f.list(e.Args)
+	case *ast.LogicalOpExpr:
+		e.Lhs, e.Rhs = f.expr(e.Lhs), f.expr(e.Rhs)
+	case *ast.RelationalOpExpr:
+		e.Lhs, e.Rhs = f.expr(e.Lhs), f.expr(e.Rhs)
+	case *ast.StringConcatOpExpr:
+		e.Lhs, e.Rhs = f.expr(e.Lhs), f.expr(e.Rhs)
+	case *ast.ArithmeticOpExpr:
+		e.Lhs, e.Rhs = f.expr(e.Lhs), f.expr(e.Rhs)
+	case *ast.UnaryMinusOpExpr:
+		e.Expr = f.expr(e.Expr)
+	case *ast.UnaryNotOpExpr:
+		e.Expr = f.expr(e.Expr)
+	case *ast.UnaryLenOpExpr:
+		e.Expr = f.expr(e.Expr)
+	case *ast.FunctionExpr:
+		e.Stmts = f.block(e.Stmts)
+	}
+}
+
+// use is how a loop body uses its loop variable.
+type use struct {
+	fields   []string // read as w.name, in order of first appearance
+	bare     bool     // otherwise than by reading or writing a field
+	written  bool     // w.x = v
+	assigned bool     // w = v
+	captured bool     // by a function
+	declared bool     // the name is declared again
+}
+
+// study finds out how body uses w. The names are not resolved: whoever declares w again is refused instead.
+func study(body []ast.Stmt, w string) use {
+	var u use
+	depth := 0
+	var block func([]ast.Stmt) []ast.Stmt
+	var expr func(ast.Expr) ast.Expr
+	declare := func(names ...string) { u.declared = u.declared || contains(names, w) }
+	target := func(e ast.Expr) {
+		if isIdent(e, w) {
+			u.assigned = true
+		} else if get, ok := e.(*ast.AttrGetExpr); ok && isIdent(get.Object, w) {
+			u.written = true
+			u.captured = u.captured || depth > 0
+			expr(get.Key)
+		} else {
+			expr(e)
+		}
+	}
+	expr = func(e ast.Expr) ast.Expr {
+		switch x := e.(type) {
+		case *ast.IdentExpr:
+			if x.Value == w {
+				u.bare = true
+				u.captured = u.captured || depth > 0
+			}
+		case *ast.AttrGetExpr:
+			if isIdent(x.Object, w) {
+				u.captured = u.captured || depth > 0
+				if name, ok := x.Key.(*ast.StringExpr); ok && !contains(u.fields, name.Value) {
+					u.fields = append(u.fields, name.Value)
+				}
+				expr(x.Key)
+				return e
+			}
+		case *ast.FunctionExpr:
+			declare(x.ParList.Names...)
+			depth++
+			defer func() { depth-- }()
+		}
+		eachExpr(e, childFuncs{block: block, expr: expr})
+		return e
+	}
+	block = func(stmts []ast.Stmt) []ast.Stmt {
+		for _, s := range stmts {
+			switch s := s.(type) {
+			case *ast.AssignStmt:
+				for _, l := range s.Lhs {
+					target(l)
+				}
+				childFuncs{expr: expr}.list(s.Rhs)
+				continue
+			case *ast.LocalAssignStmt:
+				declare(s.Names...)
+			case *ast.NumberForStmt:
+				declare(s.Name)
+			case *ast.GenericForStmt:
+				declare(s.Names...)
+			case *ast.FuncDefStmt:
+				if s.Name.Func != nil {
+					target(s.Name.Func)
+				}
+			}
+			eachChild(s, childFuncs{block: block, expr: expr})
+		}
+		return stmts
+	}
+	block(body)
+	return u
+}
+
+// keepUses turns the bare uses of w below s into (keep)(w).
+func keepUses(s ast.Stmt, w string) {
+	var expr func(ast.Expr) ast.Expr
+	block := func(b []ast.Stmt) []ast.Stmt { return b } // there are no functions below
+	expr = func(e ast.Expr) ast.Expr {
+		if isIdent(e, w) {
+			return call(Keep, e, e)
+		}
+		if get, ok := e.(*ast.AttrGetExpr); ok && isIdent(get.Object, w) {
+			get.Key = expr(get.Key)
+			return e
+		}
+		eachExpr(e, childFuncs{block: block, expr: expr})
+		return e
+	}
+	eachChild(s, childFuncs{block: block, expr: expr})
+}
+
+// recordLiteral takes apart O{ a = x, b = y }: a call of a plain name with a table of distinct constant names, without functions in it.
+func recordLiteral(e ast.Expr) (typ string, names []string, values []ast.Expr, ok bool) {
+	f, is := e.(*ast.FuncCallExpr)
+	if !is || f.Method != "" || f.Receiver != nil || len(f.Args) != 1 {
+		return "", nil, nil, false
+	}
+	id, is := f.Func.(*ast.IdentExpr)
+	table, isTable := f.Args[0].(*ast.TableExpr)
+	if !is || !isTable || id.Value[0] == '(' || len(table.Fields) == 0 || len(table.Fields) > 100 || hasFunction(table) {
+		return "", nil, nil, false
+	}
+	for _, field := range table.Fields {
+		name, ok := constantName(field)
+		if !ok || contains(names, name) {
+			return "", nil, nil, false
+		}
+		names = append(names, name)
+		values = append(values, field.Value)
+	}
+	return id.Value, names, values, true
+}
+
+// sendField tells whether name is a field of send's table.
+func sendField(name string) bool {
+	return contains([]string{"key", "value", "headers", "partition", "timestamp"}, name)
+}
+
+func constantName(f *ast.Field) (string, bool) {
+	if s, ok := f.Key.(*ast.StringExpr); ok {
+		return s.Value, true
+	}
+	return "", false
+}
+
+// simple tells whether evaluating e calls nothing, so that its order does not matter.
+func simple(e ast.Expr) bool {
+	switch e := e.(type) {
+	case ast.ConstExpr, *ast.IdentExpr:
+		return true
+	case *ast.AttrGetExpr:
+		return simple(e.Object) && simple(e.Key)
+	}
+	return false
+}
+
+func hasFunction(e ast.Expr) bool {
+	found := false
+	var expr func(ast.Expr) ast.Expr
+	expr = func(e ast.Expr) ast.Expr {
+		if _, ok := e.(*ast.FunctionExpr); ok {
+			found = true
+			return e
+		}
+		eachExpr(e, childFuncs{expr: expr})
+		return e
+	}
+	expr(e)
+	return found
+}
+
+// nodes counts the nodes below v, itself included.
+func nodes(v ast.PositionHolder) int {
+	n := 0
+	var block func([]ast.Stmt) []ast.Stmt
+	var expr func(ast.Expr) ast.Expr
+	expr = func(e ast.Expr) ast.Expr { n++; eachExpr(e, childFuncs{block, expr}); return e }
+	block = func(b []ast.Stmt) []ast.Stmt {
+		for _, s := range b {
+			n++
+			eachChild(s, childFuncs{block, expr})
+		}
+		return b
+	}
+	switch v := v.(type) {
+	case ast.Stmt:
+		block([]ast.Stmt{v})
+	case ast.Expr:
+		expr(v)
+	}
+	return n
+}
+
+func isIdent(e ast.Expr, name string) bool {
+	id, ok := e.(*ast.IdentExpr)
+	return ok && id.Value == name
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func at(node, where ast.PositionHolder) {
+	node.SetLine(where.Line())
+	node.SetLastLine(where.LastLine())
+}
+
+func ident(name string, where ast.PositionHolder) ast.Expr {
+	id := &ast.IdentExpr{Value: name}
+	at(id, where)
+	return id
+}
+
+func number(n int) ast.Expr { return &ast.NumberExpr{Value: strconv.Itoa(n)} }
+
+// call is a call of a hidden function, at the lines of where. Its last argument gives one value.
+func call(name string, where ast.PositionHolder, args ...ast.Expr) ast.Expr {
+	switch last := args[len(args)-1].(type) {
+	case *ast.FuncCallExpr:
+		one := *last
+		one.AdjustRet = true
+		args[len(args)-1] = &one
+	case *ast.Comma3Expr:
+		one := *last
+		one.AdjustRet = true
+		args[len(args)-1] = &one
+	}
+	c := &ast.FuncCallExpr{Func: ident(name, where), Args: args}
+	at(c, where)
+	return c
+}
+
+// clone copies a tree.
+func clone(n any) any { return deep(reflect.ValueOf(n)).Interface() }
+
+func cloneExprs(es []ast.Expr) []ast.Expr {
+	out := make([]ast.Expr, len(es))
+	for i, e := range es {
+		out[i] = clone(e).(ast.Expr)
+	}
+	return out
+}
+
+func deep(v reflect.Value) reflect.Value {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return v
+		}
+		c := reflect.New(v.Type().Elem())
+		c.Elem().Set(v.Elem()) // takes the unexported line numbers along
+		fill(c.Elem(), v.Elem())
+		return c
+	case reflect.Interface:
+		if v.IsNil() {
+			return v
+		}
+		return deep(v.Elem())
+	case reflect.Slice:
+		if v.IsNil() {
+			return v
+		}
+		c := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		for i := range v.Len() {
+			c.Index(i).Set(deep(v.Index(i)))
+		}
+		return c
+	}
+	return v
+}
+
+// fill copies what the exported fields of a node point to.
+func fill(to, from reflect.Value) {
+	for i := range from.NumField() {
+		if f := from.Type().Field(i); f.IsExported() && !f.Anonymous {
+			to.Field(i).Set(deep(from.Field(i)))
+		}
+	}
+}
