@@ -128,7 +128,7 @@ func ParseBool(text string) (bool, error) {
 	switch strings.ToLower(text) {
 	case "true", "yes", "on", "1":
 		return true, nil
-	case "false", "no", "off", "0", "":
+	case "false", "no", "off", "0":
 		return false, nil
 	}
 	return false, errors.New("expected true or false")
