@@ -49,19 +49,21 @@ type Policy interface {
 // Cause is the event that a sent record came from: what the policy needs if the broker refuses the record.
 type Cause struct {
 	Agent  *Definition
-	Record topic.Record // cloned
+	Record topic.Record // shares its bytes with the fetch buffer: let go of it once the sent record is stored
 }
 
 // Sender takes what an event sends, once the event is settled. The worker implements it.
 type Sender interface {
 	// Send queues r and returns; it blocks only while the send buffer is full. The slices of r belong to the sender from then
-	// on. A record that the broker refuses for good goes to the policy of cause before any later offset is committed.
+	// on, r itself does not. A record that the broker refuses for good goes to the policy of cause before any later offset is
+	// committed; cause is nil for dead letters. An error ends the processor.
 	Send(ctx context.Context, r *topic.Record, cause *Cause) error
 }
 
 // Reporter hears what happens to events. The worker implements it: logs, metrics, /readyz. Called on the actor's goroutine.
 type Reporter interface {
-	// Failed: an event failed and action was decided; retries report each attempt.
+	// Failed: an event failed and action was decided; retries report each attempt. ev is nil when the body failed with no event in
+	// hand: it is started again (Retry) or it was at its end (Skip).
 	Failed(d *Definition, ev *Event, err error, action Action, attempt int)
 	// Broken: max_failures events in a row failed; the partition is paused from now on and its offset stays.
 	Broken(d *Definition, p topic.Partition, failures int, err error)
