@@ -3,7 +3,10 @@
 package fault
 
 import (
-	"io"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -34,13 +37,25 @@ type Place struct {
 	Column, EndColumn int
 }
 
+// String gives "file:line:column", as far as it is known.
+func (p Place) String() string {
+	switch {
+	case p.File == "" || p.Line == 0:
+		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
 // Mark is a place to underline with a text under it: a second excerpt, "opened here".
 type Mark struct {
 	Place
 	Label string
 }
 
-// Frame is one line of a traceback, innermost first: "in function 'add'  app.lua:12".
+// Frame is one line of a traceback, innermost first: "in function 'add'  app.lua:12". A frame without a file is the runtime's own
+// (a function written in Go) if What begins with "in ", else a remark.
 type Frame struct {
 	Place
 	What string // "in function 'add'", "in command 'produce'", "(frames lost to tail calls: 'return f()')", "… 241 more"
@@ -64,37 +79,132 @@ type Error struct {
 	Retryable bool
 }
 
-func (e *Error) Error() string     { panic("outline") }
-func (e *Error) Unwrap() error     { return e.Cause }
-func (e *Error) Traceback() string { panic("outline") }
+// Error gives "file:line: message" on one line.
+func (e *Error) Error() string {
+	text := oneLine(e.Message)
+	if e.Place.File == "" || e.Place.Line == 0 {
+		return text
+	}
+	return fmt.Sprintf("%s:%d: %s", e.Place.File, e.Place.Line, text)
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Traceback gives all frames, innermost first, one a line, without a newline at the end; "" if there are none.
+func (e *Error) Traceback() string {
+	return strings.Join(traceLines(e.Trace), "\n")
+}
+
+// Within names the outermost frame of the traceback so far, "in command 'produce'", and says where its function was defined.
+// Without frames it adds one. It is for whoever called the function from Go.
+func (e *Error) Within(what string, defined Place) {
+	if n := len(e.Trace); n == 0 {
+		e.Trace = append(e.Trace, Frame{Place: e.Place, What: what})
+	} else if last := &e.Trace[n-1]; last.File != "" || strings.HasPrefix(last.What, "in ") {
+		last.What = what
+	} else {
+		e.Trace = append(e.Trace, Frame{What: what})
+	}
+	if defined.File != "" && defined.Line > 0 {
+		e.Trace = append(e.Trace, Frame{Place: defined, What: "defined"})
+	}
+}
+
+// Fields gives the error as fields for a log: message, code, file, line, column, hint, stack (a list), and the notes. What is not
+// known is left out.
+func (e *Error) Fields() []slog.Attr {
+	attrs := []slog.Attr{slog.String("message", e.Message), slog.String("code", string(e.Code))}
+	if e.Place.File != "" {
+		attrs = append(attrs, slog.String("file", e.Place.File))
+	}
+	if e.Place.Line > 0 {
+		attrs = append(attrs, slog.Int("line", e.Place.Line))
+	}
+	if e.Place.Column > 0 {
+		attrs = append(attrs, slog.Int("column", e.Place.Column))
+	}
+	if len(e.Hints) > 0 {
+		attrs = append(attrs, slog.String("hint", strings.Join(e.Hints, "; ")))
+	}
+	for _, n := range e.Notes {
+		attrs = append(attrs, slog.String(n.Label, n.Text))
+	}
+	if len(e.Trace) > 0 {
+		attrs = append(attrs, slog.Any("stack", traceLines(e.Trace)))
+	}
+	return attrs
+}
+
+// LogValue is the group of Fields.
+func (e *Error) LogValue() slog.Value { return slog.GroupValue(e.Fields()...) }
 
 // List is several errors of one file (syntax errors), in order of place. errors.As finds the first.
 type List []*Error
 
-func (l List) Error() string   { panic("outline") }
-func (l List) Unwrap() []error { panic("outline") }
-
-// RenderConfig says how Render draws. The zero value is plain text, short traceback, files read from disk.
-type RenderConfig struct {
-	Color     bool
-	Traceback string // "short" (default), "full", "none"
-	Source    func(file string) (string, bool)
+// Error gives the first error and how many more there are.
+func (l List) Error() string {
+	switch len(l) {
+	case 0:
+		return "no errors"
+	case 1:
+		return l[0].Error()
+	}
+	return fmt.Sprintf("%s (and %d more)", l[0].Error(), len(l)-1)
 }
 
-// Render draws err (an *Error, a List, or any other error) as excerpts with carets, hints and traceback, ending in a newline.
-func Render(w io.Writer, err error, cfg RenderConfig) { panic("outline") }
+// Unwrap gives the errors.
+func (l List) Unwrap() []error {
+	errs := make([]error, len(l))
+	for i, e := range l {
+		errs[i] = e
+	}
+	return errs
+}
 
-// FromCompile turns what the engine's parser or compiler said of src into errors of ours: up to five, with the opener that is never
-// closed, and the mistakes people bring along from other languages.
-func FromCompile(file, src string, err error) error { panic("outline") }
+// AsError gives the *Error that v carries: v is a userdata whose Value is an error with an *Error in its chain. It is how an error of
+// ours is recognised when it comes back from Lua.
+func AsError(v lua.LValue) (*Error, bool) {
+	ud, ok := v.(*lua.LUserData)
+	if !ok {
+		return nil, false
+	}
+	err, ok := ud.Value.(error)
+	if !ok {
+		return nil, false
+	}
+	var e *Error
+	return e, errors.As(err, &e)
+}
 
-// FromRaise is called as the engine's error handler, with the stack of L intact: it makes an *Error of what was raised, naming the value
-// at fault. An *Error raised by our own functions keeps its identity and gets place and traceback. known gives the
-// names to suggest for an undefined global.
-func FromRaise(L *lua.LState, raised lua.LValue, known func() []string) *Error { panic("outline") }
+// oneLine makes a text fit for one line of a log or terminal: line breaks become spaces, control characters visible.
+func oneLine(s string) string {
+	return printable(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
+}
 
-// Caller gives the place of the innermost Lua function at or above level of L's call stack (1: the caller of the running Go function).
-func Caller(L *lua.LState, level int) Place { panic("outline") }
+// printable replaces what a terminal would obey (escape sequences) or cannot show.
+func printable(s string) string {
+	clean := true
+	for _, r := range s {
+		if isControl(r) {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if isControl(r) {
+			fmt.Fprintf(&b, `\%d`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
 
-// Suggest gives the known name most like name, or "": edit distance of at most a third of the length plus one, prefix and case.
-func Suggest(name string, known []string) string { panic("outline") }
+func isControl(r rune) bool {
+	return r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
