@@ -115,7 +115,7 @@ type Command struct {
 }
 
 // Input is what the command line gave, by option or argument name (max-messages): one text per value, checked by Option.Check or
-// Argument.Check, defaults filled in; absent: not given and no default. A bool is "true" or "false".
+// Argument.Check, defaults filled in; absent: not given and no default. A bool is "true" or "false", a duration its seconds.
 type Input map[string][]string
 
 // Kind is the type of an option or argument.
