@@ -47,6 +47,9 @@ func (h *held) drop() {
 
 // Send holds r back until the event is settled; it is dropped if the event fails. r's slices belong to the event.
 func (e *Event) Send(r topic.Record) {
+	if e.held == nil {
+		e.held = &held{}
+	}
 	e.held.sends = append(e.held.sends, heldSend{record: r, event: e})
 }
 
