@@ -25,11 +25,15 @@ const (
 )
 
 // held is what the events in hand have sent, in order.
-type held struct{ sends []heldSend }
+type held struct {
+	sends []heldSend
+	last  uint64 // id given last
+}
 
 type heldSend struct {
 	record topic.Record
 	event  *Event
+	id     uint64
 }
 
 // maxKept bounds the memory that a finished unit leaves behind for the next.
@@ -46,11 +50,30 @@ func (h *held) drop() {
 }
 
 // Send holds r back until the event is settled; it is dropped if the event fails. r's slices belong to the event.
-func (e *Event) Send(r topic.Record) {
+func (e *Event) Send(r topic.Record) { e.Hold(r) }
+
+// Hold is Send that tells how to take the record back with Recall.
+func (e *Event) Hold(r topic.Record) (id uint64) {
 	if e.held == nil {
 		e.held = &held{}
 	}
-	e.held.sends = append(e.held.sends, heldSend{record: r, event: e})
+	e.held.last++
+	e.held.sends = append(e.held.sends, heldSend{record: r, event: e, id: e.held.last})
+	return e.held.last
+}
+
+// Recall takes back what Hold held, as long as the event is in hand: it will not be sent. false: it is not held any more.
+func (e *Event) Recall(id uint64) bool {
+	if e.held == nil {
+		return false
+	}
+	for i, send := range e.held.sends {
+		if send.id == id && send.event == e {
+			e.held.sends = append(e.held.sends[:i], e.held.sends[i+1:]...)
+			return true
+		}
+	}
+	return false
 }
 
 // extract takes e's own sends out of those of its unit.
@@ -66,7 +89,7 @@ func (e *Event) extract() held {
 	}
 	clear(e.held.sends[len(others):])
 	e.held.sends = others
-	return held{own}
+	return held{sends: own}
 }
 
 // Reply answers the ask that this event is, if it is one and nothing answered yet; held like Send.
