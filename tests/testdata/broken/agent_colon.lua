@@ -1,0 +1,2 @@
+local orders = app.topic('orders')
+app:agent(orders, function(stream) end)

@@ -1,0 +1,1 @@
+app.agent('a', 'orders', function(stream) end)

@@ -1,0 +1,2 @@
+local orders = app.topic('orders')
+app.agent(orders, { on_error = 'dead_leter' }, function(stream) end)

@@ -1,0 +1,3 @@
+local orders = app.topic('orders')
+app.agent(orders, function(stream) end)
+app.agent(orders, function(stream) end)

@@ -1,0 +1,2 @@
+local t = app.topic('t')
+app.agnet(t, function(stream) end)

@@ -1,0 +1,1 @@
+app.tabel('totals', { default = 0 })

@@ -1,0 +1,1 @@
+app.command('go2', { app.option('--max', { type = 'integer' }) }, function(options) end)

@@ -1,0 +1,1 @@
+app.command('send', function(options) end)

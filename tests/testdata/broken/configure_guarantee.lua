@@ -1,0 +1,1 @@
+app.configure { processing_guarantee = 'exactly_onec' }

@@ -1,0 +1,2 @@
+app.configure { id = 'x' }
+app.configure { id = 'y' }

@@ -1,0 +1,1 @@
+app.configure { id = 'x', topic_partition = 4 }

@@ -1,0 +1,3 @@
+app.configure {
+  web_port = 70000,
+}

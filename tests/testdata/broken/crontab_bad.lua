@@ -1,0 +1,1 @@
+app.crontab('0 25 * * *', function() end)

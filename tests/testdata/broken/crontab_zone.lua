@@ -1,0 +1,1 @@
+app.crontab('0 20 * * *', { tz = 'Europe/Olso' }, function() end)

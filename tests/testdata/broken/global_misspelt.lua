@@ -1,0 +1,2 @@
+local withdrawals = app.topic('withdrawals')
+app.agent('a', withdrawls, function(stream) end)

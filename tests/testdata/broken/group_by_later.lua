@@ -1,0 +1,2 @@
+local orders = app.topic('orders')
+app.agent(orders:group_by('country'), function(stream) end)

@@ -1,0 +1,1 @@
+local r = http.get('http://localhost/')

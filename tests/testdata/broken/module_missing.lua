@@ -1,0 +1,1 @@
+local users = require 'lib.usres'

@@ -1,0 +1,1 @@
+app.on('partition_assigned', function() end)

@@ -1,0 +1,1 @@
+app.topic('orders', { retention = '7 days' })

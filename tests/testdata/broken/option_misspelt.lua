@@ -1,0 +1,4 @@
+local orders = app.topic('orders', {
+  key = 'string',
+  partitons = 4,
+})

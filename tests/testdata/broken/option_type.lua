@@ -1,0 +1,1 @@
+app.topic('orders', { partitions = 'four' })

@@ -1,0 +1,1 @@
+app.page('totals/{country}', function(request) end)

@@ -1,0 +1,1 @@
+app.page('/metrics', function(request) end)

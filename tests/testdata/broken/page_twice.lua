@@ -1,0 +1,2 @@
+app.page('/x/', function(request) end)
+app.page('/x/', function(request) end)

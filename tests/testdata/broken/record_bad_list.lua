@@ -1,0 +1,1 @@
+app.record('Order', { lines = '[Line' })

@@ -1,0 +1,1 @@
+app.record('Order', { amount = { type = 'float', mni = 0 } })

@@ -1,0 +1,2 @@
+local W = app.record('W', { user = 'string', amount = 'float' })
+local w = W { user = 'u' }

@@ -1,0 +1,1 @@
+app.record('Order', { id = 'strng', amount = 'float' })

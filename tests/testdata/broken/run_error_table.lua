@@ -1,0 +1,1 @@
+app.command('go', function() error({ code = 7, reason = 'closed' }) end)

@@ -1,0 +1,1 @@
+app.command('go', function() fail('there is nothing to do') end)

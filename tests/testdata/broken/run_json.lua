@@ -1,0 +1,1 @@
+app.command('go', function() json.decode('{"a": }') end)

@@ -1,0 +1,1 @@
+app.command('go', function() json.encode({ a = { print } }) end)

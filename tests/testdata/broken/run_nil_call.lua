@@ -1,0 +1,4 @@
+app.command('go', function()
+  local withdrawal
+  withdrawal:send { key = 'k' }
+end)

@@ -1,0 +1,3 @@
+app.command('go', function()
+  prnt('x')
+end)

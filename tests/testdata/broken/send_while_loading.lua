@@ -1,0 +1,2 @@
+local orders = app.topic('orders')
+orders:send { value = 1 }

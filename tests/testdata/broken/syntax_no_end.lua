@@ -1,0 +1,4 @@
+app.task(function()
+  for i = 1, 10 do
+    print(i)
+end)

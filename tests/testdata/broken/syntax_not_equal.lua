@@ -1,0 +1,3 @@
+app.task(function()
+  if 1 != 2 then print 'x' end
+end)

@@ -1,0 +1,1 @@
+app.timer('10 sec', function() end)

@@ -1,0 +1,1 @@
+app.timer(-1, function() end)

@@ -1,0 +1,1 @@
+app.timer(function() end)

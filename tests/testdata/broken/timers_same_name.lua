@@ -1,0 +1,2 @@
+app.timer('1s', { name = 'report' }, function() end)
+app.timer('2s', { name = 'report' }, function() end)

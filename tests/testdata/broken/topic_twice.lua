@@ -1,0 +1,2 @@
+app.topic('orders')
+app.topic('orders')
