@@ -1,0 +1,81 @@
+package vm
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+	"github.com/yuin/gopher-lua/parse"
+
+	"faust/luabind/fault"
+)
+
+// maxListItems is how many list items of one table constructor the engine keeps; it drops the rest without a word.
+const maxListItems = 25550
+
+// Load compiles a file: shebang and BOM are dropped. Its name in places is file as given. The error is a *fault.Error or fault.List, or
+// that of reading the file.
+func (m *VM) Load(file string) (*lua.LFunction, error) {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return m.compile(string(clean(src)), file)
+}
+
+// clean drops a BOM and blanks a shebang line, keeping the line numbers.
+func clean(src []byte) []byte {
+	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(src, []byte("#")) {
+		end := bytes.IndexByte(src, '\n')
+		if end < 0 {
+			return nil
+		}
+		src = src[end:]
+	}
+	return src
+}
+
+// compile makes a function of src, with the load-time pass applied.
+func (m *VM) compile(src, name string) (fn *lua.LFunction, err error) {
+	chunk, err := parse.Parse(strings.NewReader(src), name)
+	if err != nil {
+		return nil, fault.FromCompile(name, src, err)
+	}
+	if err := checkLists(chunk, name); err != nil {
+		return nil, err
+	}
+	if m.cfg.Pass != nil {
+		chunk = m.cfg.Pass(chunk, name)
+	}
+	proto, err := lua.Compile(chunk, name)
+	if err != nil {
+		return nil, fault.FromCompile(name, src, err)
+	}
+	return m.root.NewFunctionFromProto(proto), nil
+}
+
+// checkLists finds table constructors that the engine would cut off.
+func checkLists(chunk []ast.Stmt, file string) error {
+	var found error
+	visit(chunk, func(t *ast.TableExpr) {
+		n := 0
+		for _, f := range t.Fields {
+			if f.Key == nil {
+				n++
+			}
+		}
+		if n > maxListItems && found == nil {
+			found = &fault.Error{
+				Code:    fault.Syntax,
+				Message: fmt.Sprintf("a table constructor with %d list items: at most %d are possible", n, maxListItems),
+				Place:   fault.Place{File: file, Line: t.Line()},
+				Hints:   []string{"split it, fill the table in a loop, or read the data from a file"},
+			}
+		}
+	})
+	return found
+}
