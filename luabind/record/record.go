@@ -4,59 +4,106 @@
 package record
 
 import (
+	"fmt"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
 // Registry holds the record types of one app and the metatables of one state. Used with the baton held.
-type Registry struct{}
+type Registry struct {
+	// Raise raises err in L and does not return: how the metamethods of this package report an error, so that the machine can add place
+	// and traceback. nil raises err as it is, in a userdata.
+	Raise func(L *lua.LState, err error)
+
+	schemas map[string]*Schema
+	codecs  map[string]Codec
+
+	null      *lua.LUserData
+	arrayMeta *lua.LTable
+	recordMT  *lua.LTable
+	typeMT    *lua.LTable
+	int64MT   *lua.LTable
+	decimalMT *lua.LTable
+	timeMT    *lua.LTable
+	dateMT    *lua.LTable
+	errorMT   *lua.LTable
+	derive    *lua.LFunction
+	next      *lua.LFunction
+
+	strings stringCache
+	numbers numberSlab
+	slots   []slot       // stack of the scanner for records inside records
+	stack   []lua.LValue // stack of the untyped parser
+	keys    internStat   // of untyped objects' names
+	texts   internStat   // of untyped strings
+}
 
 // NewRegistry makes the metatables in L.
-func NewRegistry(L *lua.LState) *Registry { panic("outline") }
-
-// Declare makes a record type of the table given to app.record: field name -> 'type' or { type=, default=, min=, max=, help=, format= }.
-// Errors are *fault.Error without place (the caller knows it) that name record and field, with a suggestion for unknown types and keys.
-func (g *Registry) Declare(name string, fields *lua.LTable) (*Schema, error) { panic("outline") }
-
-// Schema is a declared record type. Its Lua value (Value) is callable: Withdrawal{ user='u' } makes a checked record.
-type Schema struct {
-	Name   string
-	Fields []Field
+func NewRegistry(L *lua.LState) *Registry {
+	g := &Registry{schemas: map[string]*Schema{}, codecs: map[string]Codec{}}
+	g.null = g.newNull(L)
+	g.arrayMeta = L.CreateTable(0, 0)
+	g.errorMT = L.CreateTable(0, 1)
+	g.errorMT.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
+		L.Push(lua.LString(fmt.Sprint(L.CheckUserData(1).Value)))
+		return 1
+	}))
+	g.recordMT = g.newRecordMeta(L)
+	g.typeMT = g.newTypeMeta(L)
+	g.int64MT = g.newInt64Meta(L)
+	g.decimalMT = g.newDecimalMeta(L)
+	g.timeMT = g.newDatetimeMeta(L)
+	g.dateMT = g.newDateMeta(L)
+	g.registerCodecs()
+	return g
 }
 
-// Field describes one field for the looking commands.
-type Field struct {
-	Name, Type, Default, Help string
-	Required                  bool
+// raise ends the running Lua function with err.
+func (g *Registry) raise(L *lua.LState, err error) {
+	if g.Raise != nil {
+		g.Raise(L, err)
+	}
+	L.Error(&lua.LUserData{Value: err, Metatable: g.errorMT}, 1)
 }
 
-// Value is the Lua value of the type: callable, with a readable tostring.
-func (s *Schema) Value() lua.LValue { panic("outline") }
-
-// SchemaOf gives the record type that v is the Lua value of.
-func SchemaOf(v lua.LValue) (*Schema, bool) { panic("outline") }
-
-// Codec turns Lua values into bytes and back: json, string, bytes (raw), int64, or a record type. Used with the baton held.
-type Codec interface {
-	// Name is what scripts and lists call it: json, string, Withdrawal.
-	Name() string
-	// Decode makes a Lua value of b. b is not changed as long as the value lives, but a value that is kept beyond its event holds the
-	// whole fetch buffer unless it copies: see Escape. nil b (tombstone, no key) gives null. Errors are *fault.Error with code decode.
-	Decode(L *lua.LState, b []byte) (lua.LValue, error)
-	// Encode appends the bytes of v. null gives (nil, nil): a tombstone. Errors are *fault.Error with code validation.
-	Encode(L *lua.LState, buf []byte, v lua.LValue) ([]byte, error)
+// wrap makes a Lua function of one that gives a value or an error.
+func (g *Registry) wrap(L *lua.LState, f func(L *lua.LState) (lua.LValue, error)) *lua.LFunction {
+	return L.NewFunction(func(L *lua.LState) int {
+		v, err := f(L)
+		if err != nil {
+			g.raise(L, err)
+		}
+		L.Push(v)
+		return 1
+	})
 }
 
-// Codec finds a codec for what a script gave as key= or value=: a name, or a record type. Absent (nil) gives fallback's codec.
-func (g *Registry) Codec(v lua.LValue, fallback string) (Codec, error) { panic("outline") }
+// metatable makes a metatable of Go functions; scripts see __metatable in its place.
+func (g *Registry) metatable(L *lua.LState, name string, methods map[string]func(L *lua.LState) (lua.LValue, error)) *lua.LTable {
+	mt := L.CreateTable(0, len(methods)+1)
+	for event, f := range methods {
+		mt.RawSetString(event, g.wrap(L, f))
+	}
+	mt.RawSetString("__metatable", lua.LString(name))
+	return mt
+}
+
+// newUserData makes a userdata of v with metatable mt.
+func newUserData(v any, mt *lua.LTable) *lua.LUserData {
+	return &lua.LUserData{Value: v, Metatable: mt}
+}
+
+// Array marks t as a list, so that it is written as [] even if it is empty, and gives it back (json.array).
+func (g *Registry) Array(t *lua.LTable) *lua.LTable {
+	t.Metatable = g.arrayMeta
+	return t
+}
 
 // Null is the one null value: null == json.null.
-func (g *Registry) Null() lua.LValue { panic("outline") }
+func (g *Registry) Null() lua.LValue { return g.null }
 
-// JSON encodes any Lua value as JSON text (json.encode, page bodies); indent 0 is compact.
-func (g *Registry) JSON(L *lua.LState, v lua.LValue, indent int) ([]byte, error) { panic("outline") }
+// IsNull tells whether v is null.
+func (g *Registry) IsNull(v lua.LValue) bool { return v == lua.LValue(g.null) }
 
-// ParseJSON decodes JSON text to plain values (json.decode).
-func (g *Registry) ParseJSON(L *lua.LState, b []byte) (lua.LValue, error) { panic("outline") }
-
-// Inspect writes any value readably: records by name, tables sorted, times, never an address.
-func (g *Registry) Inspect(v lua.LValue) string { panic("outline") }
+// Records gives the declared record types by name.
+func (g *Registry) Records() map[string]*Schema { return g.schemas }

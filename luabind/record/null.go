@@ -1,0 +1,21 @@
+package record
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// null is what the null value holds.
+type null struct{}
+
+func (null) String() string { return "null" }
+
+// newNull makes the null value: tostring gives null, and indexing it says what it is.
+func (g *Registry) newNull(L *lua.LState) *lua.LUserData {
+	text := func(L *lua.LState) (lua.LValue, error) { return lua.LString("null"), nil }
+	index := func(L *lua.LState) (lua.LValue, error) {
+		return nil, invalid("the value is null: a message without value (tombstone) or a JSON null; ask  v == null  first",
+			"null has no field %s", quoteName(L.Get(2)))
+	}
+	mt := g.metatable(L, "null", map[string]func(*lua.LState) (lua.LValue, error){"__tostring": text, "__index": index, "__newindex": index})
+	return newUserData(null{}, mt)
+}
