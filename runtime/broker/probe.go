@@ -1,0 +1,141 @@
+package broker
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// maxProbe is the largest answer a probe believes in; what claims more is not Kafka.
+const maxProbe = 16 << 20
+
+// probe connects to the seeds at once and asks each which requests it knows, which a broker answers before any login. It gives the first
+// seed that answers; if none does, the *Error of the one that got farthest.
+func probe(ctx context.Context, cfg Config) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, OpenTimeout)
+	defer cancel()
+	type result struct {
+		addr string
+		err  *Error
+	}
+	results := make(chan result, len(cfg.Seeds))
+	for _, addr := range cfg.Seeds {
+		go func() { results <- result{addr, probeOne(ctx, cfg, addr)} }()
+	}
+	var worst *Error
+	for range cfg.Seeds {
+		r := <-results
+		if r.err == nil {
+			return r.addr, nil
+		}
+		if worst == nil || farther(r.err.Class) > farther(worst.Class) {
+			worst = r.err
+		}
+	}
+	if worst == nil {
+		return "", errors.New("open broker: no address is configured")
+	}
+	return "", worst
+}
+
+// farther ranks how far a connection got: the farther, the more its error tells.
+func farther(c Class) int {
+	return strings.Index("name refused timeout protocol tls sasl", string(c))
+}
+
+func probeOne(ctx context.Context, cfg Config, addr string) *Error {
+	conn, err := cfg.dial(ctx, "tcp", addr)
+	if err == nil {
+		defer conn.Close()
+		stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+		defer stop()
+		err = roundTrip(conn, kmsg.NewPtrApiVersionsRequest(), nil)
+		if err == nil {
+			return nil
+		}
+		if e := stranger(cfg, addr, err); e != nil {
+			return e
+		}
+	}
+	if e := classify(addr, cfg.TLS != nil, err); e != nil {
+		return e
+	}
+	return &Error{Class: Protocol, Addr: addr, Err: err, Hint: "check host and port"}
+}
+
+// stranger classifies answers that no Kafka broker gives to a plain request.
+func stranger(cfg Config, addr string, err error) *Error {
+	var foreign *foreignError
+	closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	switch {
+	case errors.As(err, &foreign) && foreign.tls(), closed && cfg.TLS == nil:
+		return &Error{Class: TLS, Addr: addr, Err: err, Hint: "the port closes plain connections and seems to speak TLS: write kafka+tls:// instead of kafka://"}
+	case errors.As(err, &foreign) && foreign.http():
+		return &Error{Class: Protocol, Addr: addr, Err: err, Hint: "an HTTP server answers there: is it the port of another service?"}
+	case errors.As(err, &foreign):
+		return &Error{Class: Protocol, Addr: addr, Err: err, Hint: "check host and port"}
+	case unanswered(err):
+		return &Error{Class: Unreachable, Addr: addr, Err: err, Hint: "something takes the connection and never answers: is it a broker, and does the port speak plain text?"}
+	}
+	return nil
+}
+
+// foreignError is an answer that is not of Kafka's protocol.
+type foreignError struct{ head [4]byte }
+
+func (e *foreignError) http() bool { return string(e.head[:]) == "HTTP" }
+
+// tls: an alert record.
+func (e *foreignError) tls() bool     { return e.head[0] == 0x15 && e.head[1] == 3 }
+func (e *foreignError) Error() string { return fmt.Sprintf("the answer begins with %q", e.head[:]) }
+
+// roundTrip sends one request over a connection of our own and reads the answer into resp, which may be nil.
+func roundTrip(conn net.Conn, req kmsg.Request, resp kmsg.Response) error {
+	const correlation = 1
+	text := kmsg.NewRequestFormatter(kmsg.FormatterClientID("faust")).AppendRequest(nil, req, correlation)
+	if _, err := conn.Write(text); err != nil {
+		return err
+	}
+	var head [4]byte
+	if _, err := io.ReadFull(conn, head[:]); err != nil {
+		return err
+	}
+	size := binary.BigEndian.Uint32(head[:])
+	if size < 4 || size > maxProbe {
+		return &foreignError{head}
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(conn, body); err != nil {
+		return err
+	}
+	if binary.BigEndian.Uint32(body) != correlation {
+		return &foreignError{head}
+	}
+	if resp == nil {
+		return nil
+	}
+	resp.SetVersion(req.GetVersion())
+	return resp.ReadFrom(body[4:])
+}
+
+// clusterID asks the broker at the other end of conn for the id of its cluster.
+func clusterID(conn net.Conn) (string, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.SetVersion(4)
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	resp := kmsg.NewPtrMetadataResponse()
+	if err := roundTrip(conn, req, resp); err != nil {
+		return "", err
+	}
+	if resp.ClusterID == nil {
+		return "", nil
+	}
+	return *resp.ClusterID, nil
+}

@@ -1,0 +1,253 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kversion"
+)
+
+// ErrRunning: the directory's broker runs already, in another process.
+var ErrRunning = errors.New("the embedded broker of this directory runs already")
+
+// cleanEvery is how often retention and compaction are applied.
+const cleanEvery = time.Minute
+
+// embeddedPartitions is what a topic gets that a client creates without saying how many: as many as an app's default.
+const embeddedPartitions = 8
+
+// ServerConfig is an embedded broker.
+type ServerConfig struct {
+	Dir    string                                           // the data directory: broker.json, broker.lock, and the records in broker/; "": in memory
+	Port   int                                              // 0: 9092, or the next free one
+	Strict bool                                             // Port must be free
+	Listen func(network, addr string) (net.Listener, error) // nil: net.Listen on 127.0.0.1
+	Idle   time.Duration                                    // it ends this long after its last client left, or after opening if none came; 0: never
+	Logger *slog.Logger                                     // nil: silent
+}
+
+// Server is the embedded broker in this process. It is Kafka's protocol on one node: topics with compaction and retention, classic groups, idempotent and
+// transactional producers; Java's tools work. As with Kafka itself, records reach the disk through the page cache, without fsync for each
+// batch: killing the process loses nothing that was acknowledged, a power cut may lose the last seconds. Topics that do not exist are created when
+// a client asks for that, as with Kafka's default; ours never do.
+type Server struct {
+	cfg     ServerConfig
+	cluster *kfake.Cluster
+	clients clients
+	lock    *os.File
+	state   state
+	log     *slog.Logger
+	close   sync.Once
+}
+
+// OpenServer opens the data directory, takes its lock and listens. ErrRunning (wrapped, with address and pid) if another process has it.
+func OpenServer(cfg ServerConfig) (*Server, error) {
+	s := &Server{cfg: cfg, log: cfg.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.clients.open, s.clients.since = map[net.Conn]bool{}, time.Now()
+	if cfg.Dir != "" {
+		if err := s.takeDir(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.open(); err != nil {
+		s.release()
+		return nil, err
+	}
+	s.log.Info("embedded broker listens", "addr", s.state.Addr, "dir", cfg.Dir, "pid", os.Getpid())
+	return s, nil
+}
+
+// takeDir locks the directory. A holder without broker.json is starting, ending, or only looking whether somebody runs: it is waited for.
+func (s *Server) takeDir() error {
+	dir, err := filepath.Abs(s.cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("open embedded broker: %w", err)
+	}
+	s.cfg.Dir = dir
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("open embedded broker: %w", err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		s.lock, err = lock(dir, lockFile)
+		if err == nil {
+			removeState(dir) // of a process that was killed
+			return nil
+		}
+		if !errors.Is(err, errLocked) {
+			return fmt.Errorf("open embedded broker: %w", err)
+		}
+		other, stateErr := readState(dir)
+		if stateErr == nil {
+			return fmt.Errorf("open embedded broker in %s: %w: on %s, pid %d", dir, ErrRunning, other.Addr, other.PID)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("open embedded broker in %s: %w", dir, ErrRunning)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// open starts the broker on the first port that is free.
+func (s *Server) open() error {
+	first, last := DefaultPort, DefaultPort+100
+	if s.cfg.Port != 0 {
+		first, last = s.cfg.Port, min(s.cfg.Port+100, 65535)
+	}
+	if s.cfg.Strict {
+		last = first
+	}
+	id, err := s.identity()
+	if err != nil {
+		return fmt.Errorf("open embedded broker: %w", err)
+	}
+	for port := first; ; port++ {
+		err := s.openAt(port, id)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("open embedded broker: %w", err)
+		}
+		if port == first {
+			s.log.Info("port is taken", "port", port)
+		}
+		if port >= last {
+			return fmt.Errorf("open embedded broker: port %d is taken: %w", first, err)
+		}
+	}
+	s.state = state{Addr: s.cluster.ListenAddrs()[0], PID: os.Getpid(), ClusterID: id, Dir: s.cfg.Dir}
+	if s.cfg.Dir == "" {
+		return nil
+	}
+	if err := s.state.write(s.cfg.Dir); err != nil {
+		s.cluster.Close()
+		return fmt.Errorf("open embedded broker: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) openAt(port int, id string) error {
+	versions := kversion.Tip()
+	// Java's admin client cannot read the answer to DescribeTopicPartitions; without it, it asks for Metadata.
+	versions.SetMaxKeyVersion(75, -1)
+	opts := []kfake.Opt{
+		kfake.Ports(port),
+		kfake.ListenFn(s.listen),
+		kfake.ClusterID(id),
+		kfake.MaxVersions(versions),
+		kfake.AllowAutoTopicCreation(),
+		kfake.DefaultNumPartitions(embeddedPartitions),
+		kfake.WithLogger(serverLogger{s.log}),
+		kfake.BrokerConfigs(map[string]string{"default.replication.factor": "1"}),
+	}
+	if s.cfg.Dir != "" {
+		opts = append(opts, kfake.DataDir(filepath.Join(s.cfg.Dir, dataDir)))
+	}
+	cluster, err := kfake.NewCluster(opts...)
+	s.cluster = cluster
+	return err
+}
+
+func (s *Server) listen(network, addr string) (net.Listener, error) {
+	open := s.cfg.Listen
+	if open == nil {
+		open = net.Listen
+	}
+	l, err := open(network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &listener{Listener: l, clients: &s.clients}, nil
+}
+
+// identity gives the cluster id of the directory, which stays over restarts.
+func (s *Server) identity() (string, error) {
+	fresh := "faust-" + uuid.NewString()
+	if s.cfg.Dir == "" {
+		return fresh, nil
+	}
+	path := filepath.Join(s.cfg.Dir, "broker.id")
+	text, err := os.ReadFile(path)
+	if err == nil && len(text) > 0 {
+		return string(text), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	return fresh, os.WriteFile(path, []byte(fresh), 0o644)
+}
+
+// Addr is host:port.
+func (s *Server) Addr() string { return s.state.Addr }
+
+// Run serves until ctx ends or it was idle long enough; retention and compaction run meanwhile. What was stored is on disk when it returns.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.Close()
+	clean := time.NewTicker(cleanEvery)
+	defer clean.Stop()
+	var idle <-chan time.Time
+	if s.cfg.Idle > 0 {
+		t := time.NewTicker(max(s.cfg.Idle/10, 10*time.Millisecond))
+		defer t.Stop()
+		idle = t.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-clean.C:
+			s.cluster.Compact() // applies retention too
+		case <-idle:
+			if s.clients.idle() >= s.cfg.Idle {
+				s.log.Info("embedded broker ends, nobody uses it", "idle", s.cfg.Idle.String())
+				return nil
+			}
+		}
+	}
+}
+
+// Close ends the broker; Run does it by itself. Idempotent.
+func (s *Server) Close() {
+	s.close.Do(func() {
+		// first: who looks for a broker now has to start one, which waits for the lock
+		if s.cfg.Dir != "" {
+			removeState(s.cfg.Dir)
+		}
+		s.cluster.Close()
+		s.release()
+	})
+}
+
+func (s *Server) release() {
+	if s.lock != nil {
+		s.lock.Close()
+	}
+}
+
+// Config is how a client reaches this server.
+func (s *Server) Config() Config {
+	return Config{Seeds: []string{s.Addr()}, Embedded: true}
+}
+
+// Describe names the address for messages, with the folder and process of another embedded broker that has the preferred port.
+func (s *Server) Describe() string {
+	_, port, _ := net.SplitHostPort(s.state.Addr)
+	if n, _ := strconv.Atoi(port); n == DefaultPort || s.cfg.Port != 0 {
+		return s.state.Addr
+	}
+	return fmt.Sprintf("%s (%d is taken)", s.state.Addr, DefaultPort)
+}
