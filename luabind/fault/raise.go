@@ -1,9 +1,6 @@
 package fault
 
 import (
-	"errors"
-	"fmt"
-
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -27,13 +24,4 @@ func FromRaise(L *lua.LState, raised lua.LValue, known func() []string) *Error {
 		e.Trace = Stack(L, 1)
 	}
 	return e
-}
-
-// FromCompile turns what the engine's parser or compiler said of src into errors of ours: up to five, with the opener that is never
-// closed, and the mistakes people bring along from other languages.
-func FromCompile(file, src string, err error) error {
-	if err == nil || errors.As(err, new(*Error)) {
-		return err
-	}
-	return &Error{Code: Syntax, Message: fmt.Sprint(err), Place: Place{File: file}}
 }

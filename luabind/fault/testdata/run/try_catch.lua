@@ -1,0 +1,5 @@
+try {
+  risky()
+} catch (e) {
+  print(e)
+}

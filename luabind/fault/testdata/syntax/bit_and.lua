@@ -1,0 +1,2 @@
+local a = 6
+local b = a & 2

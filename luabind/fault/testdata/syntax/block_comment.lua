@@ -1,0 +1,3 @@
+/* totals
+ * by country */
+local t = {}

@@ -1,0 +1,2 @@
+local s = 'blåbær 日本' != 'x'
+	local y = s != 1

@@ -1,0 +1,3 @@
+local s = 'x'
+local n = s:len
+print(n)

@@ -1,0 +1,3 @@
+local total = { sum = 0 }
+total.sum += 5
+total.sum -= 2

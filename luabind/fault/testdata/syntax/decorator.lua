@@ -1,0 +1,2 @@
+@app.agent(topic)
+local function f() end

@@ -1,0 +1,3 @@
+local function f(a = 1)
+  return a
+end

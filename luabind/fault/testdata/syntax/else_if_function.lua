@@ -1,0 +1,7 @@
+local function f(a, b)
+  if a then
+    print(a)
+  else if b then
+    print(b)
+  end
+end

@@ -1,0 +1,6 @@
+function f(x)
+  if x then
+    print(x)
+  end
+  end
+end

@@ -1,0 +1,3 @@
+fucntion f()
+  return 1
+end

@@ -1,0 +1,2 @@
+# totals by country
+local t = {}

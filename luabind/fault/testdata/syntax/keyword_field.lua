@@ -1,0 +1,3 @@
+local t = {}
+t.end = 5
+print(t.end)

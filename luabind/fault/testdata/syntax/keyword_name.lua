@@ -1,0 +1,2 @@
+local end = 5
+print(end)

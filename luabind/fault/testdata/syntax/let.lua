@@ -1,0 +1,3 @@
+let x = 1
+const y = 2
+print(x + y)

@@ -1,0 +1,2 @@
+loacl x = 1
+print(x)

@@ -1,0 +1,2 @@
+print('a' 'b')
+local t = math.max(1 2)

@@ -1,0 +1,2 @@
+local function f(a) return a end
+f(a = 1)

@@ -1,0 +1,3 @@
+for x of list do
+  print(x)
+end

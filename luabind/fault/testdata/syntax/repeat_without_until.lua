@@ -1,0 +1,4 @@
+local function f()
+  repeat
+    print 'x'
+end

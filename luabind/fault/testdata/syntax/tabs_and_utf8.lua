@@ -1,0 +1,2 @@
+local t = {}
+		local å = 1

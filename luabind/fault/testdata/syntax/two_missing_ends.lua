@@ -1,0 +1,9 @@
+function a()
+  if x then
+    print(x)
+end
+
+function b()
+  while x do
+    print(x)
+end

@@ -1,0 +1,3 @@
+local x = 5
+x
+print(x)
