@@ -22,7 +22,7 @@ type structure struct {
 	stack    []opener
 	out      []token
 	found    []diagnosis
-	surplus  int         // closers that close nothing
+	surplus  int // closers that close nothing
 	missing  int
 	elseIfs  map[int]int // index of the if of an 'else if', by that of the if it belongs to
 }
@@ -248,7 +248,7 @@ func (s *structure) close(t token) {
 		return
 	}
 	if !s.leaveTo(fits, t) {
-		if top != nil && isBracket(top.closer) && isBracket(t.text) {
+		if top := s.top(); top != nil && isBracket(top.closer) && isBracket(t.text) {
 			s.wrongBracket(*top, t)
 		} else {
 			s.extra(t)
