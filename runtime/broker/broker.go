@@ -126,6 +126,7 @@ func (c Config) options(role string) []kgo.Opt {
 		kgo.Dialer(c.dial),
 		kgo.WithLogger(clientLogger{c.logger()}),
 		kgo.DisableClientMetrics(),
+		kgo.MetadataMinAge(time.Second),
 	}
 	if m := c.mechanism(); m != nil {
 		opts = append(opts, kgo.SASL(m))

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"faust/runtime/topic"
 )
@@ -44,13 +45,13 @@ func (c *Client) Ensure(ctx context.Context, declared []topic.Topic, defaults to
 		names[i] = t.Name
 		c.topics.info(t.Name).crc32.Store(t.Partitioner == topic.CRC32)
 	}
-	existing, err := c.existing(ctx, names)
+	found, err := existing(ctx, c.kafka, names)
 	if err != nil {
-		return nil, err
+		return nil, c.wrap(err, "look up topics")
 	}
 	var compare []topic.Topic
 	for _, t := range declared {
-		if _, ok := existing[t.Name]; ok {
+		if _, ok := found[t.Name]; ok {
 			compare = append(compare, t)
 			continue
 		}
@@ -79,22 +80,43 @@ func (c *Client) Ensure(ctx context.Context, declared []topic.Topic, defaults to
 	return out, nil
 }
 
-// existing gives the topics of names that exist.
-func (c *Client) existing(ctx context.Context, names []string) (kadm.TopicDetails, error) {
-	details, err := c.admin.ListTopics(ctx, names...)
-	if err != nil {
-		return nil, c.wrap(err, "look up topics")
+// metadata asks the broker for topics by name; kadm would answer from a cache that is seconds old.
+func metadata(ctx context.Context, kafka *kgo.Client, names []string) (map[string]kmsg.MetadataResponseTopic, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	for _, n := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(n)
+		req.Topics = append(req.Topics, t)
 	}
-	for name, d := range details {
-		switch {
-		case d.Err == nil, errors.Is(d.Err, kerr.LeaderNotAvailable):
-		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-			delete(details, name)
-		default:
-			return nil, topicError(name, d.Err, "")
+	resp, err := req.RequestWith(ctx, kafka)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]kmsg.MetadataResponseTopic, len(resp.Topics))
+	for _, t := range resp.Topics {
+		if t.Topic != nil {
+			out[*t.Topic] = t
 		}
 	}
-	return details, nil
+	return out, nil
+}
+
+// existing gives the topics of names that exist.
+func existing(ctx context.Context, kafka *kgo.Client, names []string) (map[string]kmsg.MetadataResponseTopic, error) {
+	topics, err := metadata(ctx, kafka, names)
+	if err != nil {
+		return nil, err
+	}
+	for name, t := range topics {
+		switch err := kerr.ErrorForCode(t.ErrorCode); {
+		case err == nil, errors.Is(err, kerr.LeaderNotAvailable):
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			delete(topics, name)
+		default:
+			return nil, topicError(name, err, "")
+		}
+	}
+	return topics, nil
 }
 
 // create creates one topic; false: somebody else did.
@@ -164,11 +186,11 @@ func millis(d time.Duration) string {
 }
 
 // leaders waits until every partition of the topics has a leader, so that what follows finds them.
-func (c *Client) leaders(ctx context.Context, names []string) (kadm.TopicDetails, error) {
+func (c *Client) leaders(ctx context.Context, names []string) (map[string]kmsg.MetadataResponseTopic, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
-		details, err := c.admin.ListTopics(ctx, names...)
+		details, err := metadata(ctx, c.kafka, names)
 		if err != nil {
 			return nil, c.wrap(err, "look up topics")
 		}
@@ -184,8 +206,8 @@ func (c *Client) leaders(ctx context.Context, names []string) (kadm.TopicDetails
 	}
 }
 
-func hasLeaders(d kadm.TopicDetail) bool {
-	if d.Err != nil || len(d.Partitions) == 0 {
+func hasLeaders(d kmsg.MetadataResponseTopic) bool {
+	if d.ErrorCode != 0 || len(d.Partitions) == 0 {
 		return false
 	}
 	for _, p := range d.Partitions {
@@ -218,7 +240,7 @@ func (c *Client) configs(ctx context.Context, names []string) map[string]map[str
 	return out
 }
 
-func (c *Client) differences(t topic.Topic, d kadm.TopicDetail, actual map[string]string) []Difference {
+func (c *Client) differences(t topic.Topic, d kmsg.MetadataResponseTopic, actual map[string]string) []Difference {
 	var out []Difference
 	if n := int32(len(d.Partitions)); t.Partitions > 0 && n != t.Partitions {
 		fix := fmt.Sprintf("declare partitions = %d", n)
@@ -264,9 +286,9 @@ func (c *Client) Partitions(ctx context.Context, names ...string) (map[string]in
 	if len(names) == 0 {
 		return out, nil
 	}
-	details, err := c.existing(ctx, names)
+	details, err := existing(ctx, c.kafka, names)
 	if err != nil {
-		return nil, err
+		return nil, c.wrap(err, "look up topics")
 	}
 	for _, n := range names {
 		d, ok := details[n]

@@ -34,7 +34,8 @@ type GroupConfig struct {
 	Reset          string        // earliest (default), latest: where to start without a committed offset, or with one out of range
 	SessionTimeout time.Duration // 0: 10 s
 	Heartbeat      time.Duration // 0: 1 s, or a third of the session
-	// Called in order, one at a time, on the group's goroutine. Assigned partitions are paused until Resume. Revoked may wait (the rebalance waits
+	// Called in order, one at a time, on the group's goroutine. Assigned partitions are paused until Resume; Assigned is called with
+	// nothing when a rebalance brought nothing new. Revoked may wait (the rebalance waits
 	// with it, up to the rebalance time-out of 60 s); its partitions can still be committed inside. Lost partitions belong to somebody else already.
 	Assigned func(ctx context.Context, ps map[topic.Partition]int64) // with the offset to start from
 	Revoked  func(ctx context.Context, ps []topic.Partition)
@@ -106,7 +107,7 @@ func (g *Group) options(life context.Context) []kgo.Opt {
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.FetchMaxPartitionBytes(fetchBytes / 2),
 		kgo.FetchMaxWait(fetchWait),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { g.kafka.PauseFetchPartitions(ps) }),
+		kgo.OnPartitionsAssigned(g.announce),
 		kgo.AdjustFetchOffsetsFn(g.assign),
 		kgo.OnPartitionsRevoked(g.revoke),
 		kgo.OnPartitionsLost(g.lose),
@@ -115,17 +116,13 @@ func (g *Group) options(life context.Context) []kgo.Opt {
 
 // ask makes sure that the topics exist and that the group may be used.
 func (g *Group) ask(ctx context.Context) error {
-	details, err := g.admin.ListTopics(ctx, g.group.Topics...)
+	found, err := existing(ctx, g.kafka, g.group.Topics)
 	if err != nil {
 		return g.wrap(err)
 	}
 	for _, name := range g.group.Topics {
-		d, ok := details[name]
-		if !ok {
+		if _, ok := found[name]; !ok {
 			return topicError(name, kerr.UnknownTopicOrPartition, "")
-		}
-		if d.Err != nil && !errors.Is(d.Err, kerr.LeaderNotAvailable) {
-			return topicError(name, d.Err, "")
 		}
 	}
 	return nil
@@ -143,6 +140,14 @@ func (g *Group) wrap(err error) error {
 		return e
 	}
 	return err
+}
+
+// announce holds new partitions back until assign knows where they start. Nothing new is an assignment too.
+func (g *Group) announce(ctx context.Context, _ *kgo.Client, ps map[string][]int32) {
+	g.kafka.PauseFetchPartitions(ps)
+	if len(ps) == 0 && g.group.Assigned != nil && !g.abandoned.Load() {
+		g.group.Assigned(ctx, nil)
+	}
 }
 
 // assign learns where new partitions start and hands them to the caller. It runs after the offsets were fetched and before fetching begins.

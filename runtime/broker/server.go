@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -114,6 +113,7 @@ func (s *Server) open() error {
 	if err != nil {
 		return fmt.Errorf("open embedded broker: %w", err)
 	}
+	taken := ""
 	for port := first; ; port++ {
 		err := s.openAt(port, id)
 		if err == nil {
@@ -123,10 +123,11 @@ func (s *Server) open() error {
 			return fmt.Errorf("open embedded broker: %w", err)
 		}
 		if port == first {
-			s.log.Info("port is taken", "port", port)
+			taken = occupant(port)
+			s.log.Warn("the port is taken", "port", port, "by", taken)
 		}
 		if port >= last {
-			return fmt.Errorf("open embedded broker: port %d is taken: %w", first, err)
+			return fmt.Errorf("open embedded broker: port %d is taken by %s: %w", first, taken, err)
 		}
 	}
 	s.state = state{Addr: s.cluster.ListenAddrs()[0], PID: os.Getpid(), ClusterID: id, Dir: s.cfg.Dir}
@@ -137,6 +138,7 @@ func (s *Server) open() error {
 		s.cluster.Close()
 		return fmt.Errorf("open embedded broker: %w", err)
 	}
+	s.state.announce()
 	return nil
 }
 
@@ -226,6 +228,7 @@ func (s *Server) Close() {
 		// first: who looks for a broker now has to start one, which waits for the lock
 		if s.cfg.Dir != "" {
 			removeState(s.cfg.Dir)
+			s.state.withdraw()
 		}
 		s.cluster.Close()
 		s.release()
@@ -241,13 +244,4 @@ func (s *Server) release() {
 // Config is how a client reaches this server.
 func (s *Server) Config() Config {
 	return Config{Seeds: []string{s.Addr()}, Embedded: true}
-}
-
-// Describe names the address for messages, with the folder and process of another embedded broker that has the preferred port.
-func (s *Server) Describe() string {
-	_, port, _ := net.SplitHostPort(s.state.Addr)
-	if n, _ := strconv.Atoi(port); n == DefaultPort || s.cfg.Port != 0 {
-		return s.state.Addr
-	}
-	return fmt.Sprintf("%s (%d is taken)", s.state.Addr, DefaultPort)
 }
