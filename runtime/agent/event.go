@@ -1,6 +1,10 @@
 package agent
 
-import "faust/runtime/topic"
+import (
+	"slices"
+
+	"faust/runtime/topic"
+)
 
 // Event is the record in hand and what it has done so far. It is valid until it is settled; after that it may be used again
 // for another record, unless the agent acknowledges by hand.
@@ -67,9 +71,9 @@ func (e *Event) Recall(id uint64) bool {
 	if e.held == nil {
 		return false
 	}
-	for i, send := range e.held.sends {
-		if send.id == id && send.event == e {
-			e.held.sends = append(e.held.sends[:i], e.held.sends[i+1:]...)
+	for i := len(e.held.sends) - 1; i >= 0; i-- { // what is taken back was sent last as a rule
+		if send := &e.held.sends[i]; send.id == id && send.event == e {
+			e.held.sends = slices.Delete(e.held.sends, i, i+1)
 			return true
 		}
 	}

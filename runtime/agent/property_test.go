@@ -83,6 +83,9 @@ func (w *world) number(n int) int {
 
 // Send hears what is handed over. The offset of an execution's record counts as settled with its last send.
 func (w *world) Send(_ context.Context, r *topic.Record, cause *Cause) error {
+	if w.chance(10) { // the send buffer is full
+		<-time.After(time.Duration(w.number(3000)) * time.Millisecond)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r.Topic == "dead" {
@@ -154,7 +157,7 @@ func (w *world) failed(runs []int) {
 func (w *world) body(ctx context.Context, s *Stream) error {
 	var open []*Event
 	for {
-		unit, err := w.next(ctx, s)
+		unit, err := w.next(ctx, s, &open)
 		if err != nil {
 			return err
 		}
@@ -183,26 +186,29 @@ func (w *world) body(ctx context.Context, s *Stream) error {
 				return err
 			}
 		}
-		open = w.acknowledge(s, open)
+		open = w.acknowledge(s, open, 5)
 	}
 }
 
-func (w *world) next(ctx context.Context, s *Stream) ([]*Event, error) {
+// next reads on; a body that acknowledges by hand leaves nothing open while it waits.
+func (w *world) next(ctx context.Context, s *Stream, open *[]*Event) ([]*Event, error) {
 	if w.take > 0 {
+		*open = w.acknowledge(s, *open, 0)
 		return s.Take(ctx, w.take, 200*time.Millisecond)
 	}
-	if w.chance(2) {
+	if w.manual || w.chance(2) {
 		if e, err := s.TryNext(); e != nil || err != nil {
 			return []*Event{e}, err
 		}
+		*open = w.acknowledge(s, *open, 0)
 	}
 	e, err := s.Next(ctx)
 	return []*Event{e}, err
 }
 
-// acknowledge settles some of what is open, out of order; and all of it sooner or later.
-func (w *world) acknowledge(s *Stream, open []*Event) []*Event {
-	for len(open) > 0 && (len(open) > 5 || w.chance(2)) {
+// acknowledge settles what is open, out of order, until at most rest are left.
+func (w *world) acknowledge(s *Stream, open []*Event, rest int) []*Event {
+	for len(open) > 0 && (len(open) > rest || w.chance(2)) {
 		i := w.number(len(open))
 		s.Ack(open[i])
 		open = slices.Delete(open, i, i+1)

@@ -54,8 +54,8 @@ func TestTake(t *testing.T) {
 		synctest.Wait()
 		low(t, r.Processor, 4)
 		pass(59 * time.Second)
-		if len(got) != 1 {
-			t.Errorf("%q", got)
+		if got := r.Progress(); got.Unsettled != 1 {
+			t.Errorf("%+v", got)
 		}
 		pass(time.Second)
 		r.Deliver(records(7, 8))
@@ -201,6 +201,30 @@ func TestFail(t *testing.T) {
 		low(t, r.Processor, 3)
 		if n != 4 || len(r.failed) != 2 {
 			t.Errorf("%d %v", n, r.failed)
+		}
+	})
+}
+
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	bubble(t, "what is taken back is not sent", func(t *testing.T) {
+		var last uint64
+		r := start(t, &Definition{Body: each(func(_ *Stream, e *Event) error {
+			if e.Recall(last) {
+				t.Error("took back what was settled")
+			}
+			echo(e, "a")
+			last = e.Hold(topic.Record{Topic: "out", Value: []byte("b")})
+			echo(e, "c")
+			if e.Offset == 2 && (!e.Recall(last) || e.Recall(last)) {
+				t.Error("not taken back")
+			}
+			return nil
+		})})
+		r.Deliver(records(1, 2))
+		synctest.Wait()
+		if got := strings.Join(r.values(), " "); got != "a1 b c1 a2 c2" {
+			t.Error(got)
 		}
 	})
 }
