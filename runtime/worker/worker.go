@@ -1,10 +1,16 @@
 // Package worker is the execution of a declared app: it owns every goroutine, the assignment, the commit and the shut-down.
+//
+// Where it differs from Faust, and why. A task, timer or crontab that fails is reported and counted, and the worker goes on: a worker
+// that a report mail can kill takes its partitions' messages down with it, and comes back to the same failure. A timer keeps its
+// phase: the next tick is due a whole number of intervals after the start, however long the function ran; Faust waits a full interval after the
+// function returned. Leader tasks run at every gain of leadership, not only when the worker happened to lead at its start.
 package worker
 
 import (
 	"context"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"faust/runtime/app"
@@ -23,8 +29,8 @@ type Machine interface {
 type Config struct {
 	App     *app.App // sealed, with Settings resolved
 	Broker  func(ctx context.Context) (broker.Config, error)
-	Machine Machine
-	Logger  *slog.Logger
+	Machine Machine                                          // nil: no watchdog
+	Logger  *slog.Logger                                     // nil: nothing is logged
 	Listen  func(network, addr string) (net.Listener, error) // of the web server; nil: net.Listen
 	Events  Events
 }
@@ -45,23 +51,37 @@ type Info struct {
 }
 
 // Worker runs an app.
-type Worker struct{}
+type Worker struct {
+	cfg     Config
+	current atomic.Pointer[run]
+}
 
 // New allocates.
-func New(cfg Config) *Worker { panic("outline") }
+func New(cfg Config) *Worker {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Worker{cfg: cfg}
+}
 
 // Run starts everything and blocks until ctx ends (a graceful stop within Settings.Grace), the app calls stop, or something fatal
-// happens. The error is nil after a graceful stop; *app.Exit carries the code of app.stop(code).
-func (w *Worker) Run(ctx context.Context) error { panic("outline") }
+// happens. The error is nil after a graceful stop; *app.Exit carries the code of app.stop(code). Run may be called once.
+func (w *Worker) Run(ctx context.Context) error {
+	r := newRun(ctx, w.cfg)
+	w.current.Store(r)
+	w.cfg.App.Attach(r)
+	if err := r.start(); err != nil {
+		r.halt(err)
+	}
+	<-r.soft.Done()
+	return r.stop()
+}
 
-// Dump writes where every task stands and each partition's progress.
-func (w *Worker) Dump() string { panic("outline") }
-
-// Client is the Runtime of a command: it connects on the first send or request and consumes nothing but its own replies.
-type Client struct{}
-
-// NewClient allocates. It uses App, Broker, Logger of the configuration.
-func NewClient(cfg Config) *Client { panic("outline") }
-
-// Run attaches the client to the app, runs f, waits for its tasks, flushes what was sent. The error is f's, or names the records that were not stored.
-func (c *Client) Run(ctx context.Context, f func(ctx context.Context) error) error { panic("outline") }
+// Dump writes where every task stands and each partition's progress. It may be called at any time, from any goroutine.
+func (w *Worker) Dump() string {
+	r := w.current.Load()
+	if r == nil {
+		return "not running\n"
+	}
+	return r.dump()
+}

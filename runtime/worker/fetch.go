@@ -1,0 +1,216 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"faust/runtime/agent"
+	"faust/runtime/broker"
+	"faust/runtime/topic"
+)
+
+// Marks of back-pressure. A fetch brings at most about one MiB of a partition.
+const (
+	maxUnread    = 16 << 20               // bytes unread over all partitions: no poll above it
+	laneHigh     = 2 << 20                // bytes unread of one partition: it lags when others have less
+	laneLow      = laneHigh / 2           // a paused one is resumed
+	maxUnsettled = 100_000                // records delivered above the first unsettled one
+	patience     = 200 * time.Millisecond // how long laggards may hold up the others before they are paused
+	minLook      = time.Millisecond       // between two looks at the queues
+	maxLook      = 20 * time.Millisecond
+)
+
+// fetcher polls the group and hands batches to lanes. Only its goroutine polls.
+type fetcher struct {
+	run *run
+
+	mu      sync.Mutex
+	lanes   map[topic.Partition]*lane
+	resumer bool // a goroutine looks after paused lanes
+}
+
+func newFetcher(r *run) *fetcher {
+	return &fetcher{run: r, lanes: map[topic.Partition]*lane{}}
+}
+
+// loop polls until ctx ends. The error is the broker's.
+func (f *fetcher) loop(ctx context.Context, group *broker.Group) error {
+	for f.admit(ctx, group) {
+		if err := group.Each(ctx, f.dispatch); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// change lets a rebalance callback change the lanes.
+func (f *fetcher) change(g func(lanes map[topic.Partition]*lane)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g(f.lanes)
+}
+
+// snapshot lists the lanes.
+func (f *fetcher) snapshot() []*lane {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := make([]*lane, 0, len(f.lanes))
+	for _, l := range f.lanes {
+		list = append(list, l)
+	}
+	return list
+}
+
+// dispatch hands a batch to its lane. The group sees to it that the batch belongs to the present assignment.
+func (f *fetcher) dispatch(b broker.Batch) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l := f.lanes[b.Partition]; l != nil {
+		l.high.Store(b.HighWatermark)
+		l.deliver(b.Records)
+	}
+}
+
+// admit waits until what is handed out and unread is below the mark. Partitions that hold up the others for longer than patience are
+// paused; the client drops what it has buffered of them, so that is the last resort. false: ctx ended.
+func (f *fetcher) admit(ctx context.Context, group *broker.Group) bool {
+	var since time.Time
+	look := minLook
+	for ctx.Err() == nil {
+		lanes := f.snapshot()
+		f.resume(lanes, group)
+		if unread(lanes) <= maxUnread && !allHeld(lanes) {
+			return true
+		}
+		if since.IsZero() {
+			since = time.Now()
+		} else if time.Since(since) >= patience && f.pause(lanes, group) {
+			continue
+		}
+		timer := time.NewTimer(look)
+		select {
+		case <-timer.C:
+			look = min(2*look, maxLook)
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+	return false
+}
+
+// unread is what all lanes have not taken yet, without the paused ones.
+func unread(lanes []*lane) (bytes int64) {
+	for _, l := range lanes {
+		if !l.paused.Load() {
+			bytes += l.queued()
+		}
+	}
+	return bytes
+}
+
+// allHeld tells whether polling could only bring records of lanes that hold too many already.
+func allHeld(lanes []*lane) bool {
+	open := false
+	held := false
+	for _, l := range lanes {
+		switch {
+		case l.paused.Load():
+		case l.held():
+			held = true
+		default:
+			open = true
+		}
+	}
+	return held && !open
+}
+
+// lags tells whether a lane should be paused when others are held up by it.
+func (l *lane) lags() bool { return l.queued() > laneHigh || l.held() }
+
+// pause pauses the lanes that lag, if there are others to be served meanwhile.
+func (f *fetcher) pause(lanes []*lane, group *broker.Group) bool {
+	var lagging []*lane
+	others := false
+	for _, l := range lanes {
+		switch {
+		case l.paused.Load():
+		case l.lags():
+			lagging = append(lagging, l)
+		default:
+			others = true
+		}
+	}
+	if !others || len(lagging) == 0 {
+		return false
+	}
+	f.mu.Lock()
+	for _, l := range lagging {
+		l.paused.Store(true)
+		group.Pause(l.partition)
+		f.run.log.Debug("partition paused", "topic", l.partition.Topic, "partition", l.partition.ID)
+	}
+	start := !f.resumer
+	f.resumer = true
+	f.mu.Unlock()
+	if start {
+		f.run.inner.Go(func() { f.look(f.run.soft, group) })
+	}
+	return true
+}
+
+// look resumes paused lanes while the fetch goroutine waits in Poll; it ends when none is paused.
+func (f *fetcher) look(ctx context.Context, group *broker.Group) {
+	ticker := time.NewTicker(maxLook)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		f.resume(f.snapshot(), group)
+		f.mu.Lock()
+		any := false
+		for _, l := range f.lanes {
+			any = any || l.paused.Load() && !l.isBroken()
+		}
+		f.resumer = any
+		f.mu.Unlock()
+		if !any {
+			return
+		}
+	}
+}
+
+// resume resumes paused lanes that are half read.
+func (f *fetcher) resume(lanes []*lane, group *broker.Group) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range lanes {
+		if l.paused.Load() && !l.isBroken() && l.queued() <= laneLow && !l.held() {
+			l.paused.Store(false)
+			group.Resume(l.partition)
+			f.run.log.Debug("partition resumed", "topic", l.partition.Topic, "partition", l.partition.ID)
+		}
+	}
+}
+
+// breaks stops deliveries to a processor that takes no more records. The partition is paused at the broker when no other agent reads it.
+func (f *fetcher) breaks(d *agent.Definition, p topic.Partition) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l := f.lanes[p]
+	if l == nil {
+		return
+	}
+	for _, pr := range l.procs {
+		if pr.def == d {
+			pr.broken.Store(true)
+		}
+	}
+	if group := f.run.group.Load(); group != nil && l.isBroken() {
+		l.paused.Store(true)
+		group.Pause(p)
+	}
+}

@@ -1,0 +1,57 @@
+package worker
+
+import (
+	"context"
+	"sync"
+)
+
+// gauge bounds what is sent and not yet stored, in records and bytes: back-pressure for whoever sends. The zero value has no room.
+type gauge struct {
+	maxRecords, maxBytes int64
+
+	mu      sync.Mutex
+	records int64
+	bytes   int64
+	free    chan struct{} // closed when there is room again; nil: nobody waits
+}
+
+// take waits until there is room, then counts a record of n bytes. One record always fits into an empty gauge. The error is the cause of ctx.
+func (g *gauge) take(ctx context.Context, n int64) error {
+	g.mu.Lock()
+	for g.records > 0 && (g.records >= g.maxRecords || g.bytes+n > g.maxBytes) {
+		if g.free == nil {
+			g.free = make(chan struct{})
+		}
+		free := g.free
+		g.mu.Unlock()
+		select {
+		case <-free:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		g.mu.Lock()
+	}
+	g.records++
+	g.bytes += n
+	g.mu.Unlock()
+	return nil
+}
+
+// give uncounts a record of n bytes.
+func (g *gauge) give(n int64) {
+	g.mu.Lock()
+	g.records--
+	g.bytes -= n
+	if g.free != nil {
+		close(g.free)
+		g.free = nil
+	}
+	g.mu.Unlock()
+}
+
+// level gives what is counted now.
+func (g *gauge) level() (records, bytes int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.records, g.bytes
+}

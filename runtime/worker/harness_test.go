@@ -1,0 +1,276 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"faust/runtime/agent"
+	"faust/runtime/app"
+	"faust/runtime/broker"
+	"faust/runtime/topic"
+)
+
+// world is a broker on a virtual network, and a client that produces and looks.
+type world struct {
+	t      *testing.T
+	net    *kfake.VirtualNetwork
+	cfg    broker.Config
+	client *broker.Client
+}
+
+// inWorld runs f in a bubble with a broker of its own.
+func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, net: &kfake.VirtualNetwork{}}
+		server, err := broker.OpenServer(broker.ServerConfig{Listen: w.net.Listen})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		w.cfg = server.Config()
+		w.cfg.Embedded = false
+		w.cfg.Dial = w.net.DialContext
+		w.cfg.MaxMessageBytes = 64 << 10
+		w.client, err = broker.Open(t.Context(), w.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.client.Close()
+		f(t, w)
+	})
+}
+
+// settings are those of the tests; the worker has no pages.
+func settings(id string) *app.Settings {
+	return &app.Settings{
+		ID: id, Version: 1, TopicPartitions: 4, ReplicationFactor: 1, CommitInterval: time.Second, AutoOffsetReset: "earliest",
+		SessionTimeout: 10 * time.Second, MaxMessageBytes: 64 << 10, MaxFailures: 100, Grace: 20 * time.Second, Timezone: time.UTC,
+	}
+}
+
+func newApp(id string) *app.App { return &app.App{File: id + ".lua", Settings: settings(id)} }
+
+// topics declares topics of an app.
+func declare(a *app.App, partitions int32, names ...string) {
+	for _, n := range names {
+		a.Topics = append(a.Topics, &app.Topic{Topic: topic.Topic{Name: n, Partitions: partitions}})
+	}
+}
+
+// reads declares an agent that reads a declared topic.
+func reads(a *app.App, name, from string, body agent.Body) *agent.Definition {
+	d := &agent.Definition{Name: name, Concurrency: 1, Body: body,
+		DeadLetter: topic.Topic{Name: a.Settings.Internal(name, "dead-letter"), Partitions: 1, Internal: true}}
+	for _, t := range a.Topics {
+		if t.Name == from {
+			d.Topics = append(d.Topics, t.Topic)
+		}
+	}
+	a.Agents = append(a.Agents, d)
+	return d
+}
+
+// each makes a body of a function that handles one event.
+func each(f func(ctx context.Context, ev *agent.Event) error) agent.Body {
+	return func(ctx context.Context, s *agent.Stream) error {
+		for {
+			ev, err := s.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := f(ctx, ev); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// running is a worker under test.
+type running struct {
+	t       *testing.T
+	worker  *Worker
+	cancel  context.CancelFunc
+	ready   chan struct{}
+	done    chan struct{}
+	err     error
+	log     *logText
+	waiting chan []string
+}
+
+// start runs a worker; the test's end stops it.
+func (w *world) start(a *app.App, edit ...func(*Config)) *running {
+	r := &running{t: w.t, ready: make(chan struct{}), done: make(chan struct{}), log: &logText{}, waiting: make(chan []string, 100)}
+	cfg := Config{
+		App:    a,
+		Broker: func(context.Context) (broker.Config, error) { return w.cfg, nil },
+		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Events: Events{Ready: func(Info) { close(r.ready) }, Waiting: func(what []string) { r.waiting <- what }},
+	}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	r.worker = New(cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() {
+		r.err = r.worker.Run(ctx)
+		close(r.done)
+	}()
+	return r
+}
+
+// operational waits until the worker is.
+func (r *running) operational() *running {
+	r.t.Helper()
+	select {
+	case <-r.ready:
+	case <-r.done:
+		r.t.Fatalf("ended before it was operational: %v\n%s", r.err, r.log)
+	case <-time.After(time.Minute):
+		r.t.Fatalf("not operational\n%s", r.log)
+	}
+	return r
+}
+
+// stop stops the worker and gives Run's error.
+func (r *running) stop() error {
+	r.t.Helper()
+	r.cancel()
+	return r.end()
+}
+
+// end waits for the end of Run.
+func (r *running) end() error {
+	r.t.Helper()
+	select {
+	case <-r.done:
+	case <-time.After(5 * time.Minute):
+		r.t.Fatalf("does not end\n%s\n%s", r.worker.Dump(), r.log)
+	}
+	return r.err
+}
+
+// crash ends the worker as SIGKILL would: its group is abandoned, nothing is committed.
+func (r *running) crash() {
+	run := r.worker.current.Load()
+	if g := run.group.Load(); g != nil {
+		g.Abandon()
+	}
+	run.box.broken(errors.New("crash of the test"))
+	r.cancel()
+	r.end()
+}
+
+// logText collects log lines.
+type logText struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// ensure creates a topic.
+func (w *world) ensure(name string, partitions int32) {
+	w.t.Helper()
+	if _, err := w.client.Ensure(w.t.Context(), []topic.Topic{{Name: name, Partitions: partitions}}, topic.Topic{Replication: 1}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// produce stores n records with values 0, 1, ... round the partitions, key k0, k1, ...
+func (w *world) produce(name string, partitions int32, from, n int) {
+	w.t.Helper()
+	for i := from; i < from+n; i++ {
+		w.client.Produce(w.t.Context(), &topic.Record{Topic: name, Partition: int32(i) % partitions, Key: fmt.Appendf(nil, "k%d", i), Value: fmt.Appendf(nil, "%d", i)},
+			func(_ topic.Record, err error) {
+				if err != nil {
+					w.t.Errorf("produce: %v", err)
+				}
+			})
+	}
+	if err := w.client.Flush(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// committed reads the group's offset of a partition, -1 if there is none.
+func (w *world) committed(group string, p topic.Partition) (int64, string) {
+	w.t.Helper()
+	g, err := broker.Join(w.t.Context(), w.cfg, broker.GroupConfig{Group: group})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer g.Abandon()
+	offset, metadata, err := g.Committed(w.t.Context(), p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return offset, metadata
+}
+
+// records reads all of a topic.
+func (w *world) records(name string, n int) []topic.Record {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	var g *broker.Group
+	joined := make(chan struct{})
+	g, err := broker.Join(ctx, w.cfg, broker.GroupConfig{Group: fmt.Sprintf("look-%s-%d", name, time.Now().UnixNano()), Topics: []string{name},
+		Assigned: func(_ context.Context, ps map[topic.Partition]int64) {
+			<-joined
+			for p := range ps {
+				g.Resume(p)
+			}
+		}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	close(joined)
+	defer g.Abandon()
+	var all []topic.Record
+	for len(all) < n {
+		batches, err := g.Poll(ctx)
+		if err != nil {
+			w.t.Fatalf("%d of %d records of %s: %v", len(all), n, name, err)
+		}
+		for _, b := range batches {
+			all = append(all, b.Records...)
+		}
+	}
+	return all
+}
+
+// eventually waits until ok holds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(2 * time.Minute); !ok(); {
+		if time.Now().After(limit) {
+			t.Fatalf("never: %s", what)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}

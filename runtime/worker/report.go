@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"faust/runtime/agent"
+	"faust/runtime/topic"
+)
+
+// reporter tells of what happens to events: logs, counts, and what /readyz has to know. It implements agent.Reporter.
+type reporter struct {
+	log     *slog.Logger
+	metrics *metrics
+	breaks  func(d *agent.Definition, p topic.Partition) // the fetcher leaves the partition alone
+
+	mu     sync.Mutex
+	broken map[brokenKey]string
+}
+
+type brokenKey struct {
+	agent     string
+	partition topic.Partition
+}
+
+// Failed implements agent.Reporter.
+func (r *reporter) Failed(d *agent.Definition, ev *agent.Event, err error, action agent.Action, attempt int) {
+	attrs := []any{"agent", d.Name}
+	name := ""
+	if ev != nil {
+		name = ev.Topic
+		attrs = append(attrs, "topic", ev.Topic, "partition", ev.Partition, "offset", ev.Offset)
+		if ev.Key != nil {
+			attrs = append(attrs, "key", string(ev.Key))
+		}
+	}
+	r.metrics.failed.WithLabelValues(d.Name, name, actionName(action)).Inc()
+	if action == agent.Retry {
+		r.log.Warn("event failed, it is tried again", append(attrs, "attempt", attempt, "err", err)...)
+		return
+	}
+	r.log.Error("event failed", append(attrs, "action", actionName(action), "attempt", attempt, "err", err)...)
+}
+
+func actionName(a agent.Action) string {
+	switch a {
+	case agent.Skip:
+		return "skip"
+	case agent.Retry:
+		return "retry"
+	case agent.Stop:
+		return "stop"
+	default:
+		return "dead_letter"
+	}
+}
+
+// Broken implements agent.Reporter.
+func (r *reporter) Broken(d *agent.Definition, p topic.Partition, failures int, err error) {
+	r.mu.Lock()
+	r.broken[brokenKey{d.Name, p}] = fmt.Sprintf("%d failed events in a row, last: %s", failures, err)
+	r.mu.Unlock()
+	r.log.Error("too many failed events in a row, partition paused", "agent", d.Name, "topic", p.Topic, "partition", p.ID, "failures", failures, "err", err)
+	r.breaks(d, p)
+}
+
+// Left implements agent.Reporter.
+func (r *reporter) Left(d *agent.Definition, p topic.Partition) {
+	r.log.Warn("agent left its loop, it is started again", "agent", d.Name, "topic", p.Topic, "partition", p.ID)
+}
+
+// forget drops what is known of a partition that was taken away.
+func (r *reporter) forget(p topic.Partition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k := range r.broken {
+		if k.partition == p {
+			delete(r.broken, k)
+		}
+	}
+}
+
+// reasons lists the broken partitions: "agent orders, orders/3: 100 failed events in a row, last: ...".
+func (r *reporter) reasons() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []string
+	for k, why := range r.broken {
+		list = append(list, fmt.Sprintf("agent %s, %s: %s", k.agent, k.partition, why))
+	}
+	return list
+}
+
+// task tells of a task, timer, crontab or hook that failed. What was ended by the stop or by a cancellation did not fail.
+func (r *reporter) task(ctx context.Context, name string, err error) {
+	if err == nil || ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+		return
+	}
+	r.metrics.taskErrors.WithLabelValues(name).Inc()
+	r.log.Error("task failed", "task", name, "err", err)
+}

@@ -1,0 +1,126 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// When Waiting is called during a stop: the first time, and from then on.
+const (
+	firstWaiting = 2 * time.Second
+	nextWaiting  = 5 * time.Second
+)
+
+// minRest is what later steps of a stop get even when the earlier ones used the whole grace.
+const minRest = time.Second
+
+// stop ends everything in order: fetching, actors, last commit, membership, tasks, pages, connection. Each step has what is left of the grace;
+// what does not end is cancelled, and named if it does not end then.
+func (r *run) stop() error {
+	deadline := time.Now().Add(r.set.Grace)
+	r.mu.Lock()
+	r.stopping = true
+	r.mu.Unlock()
+	r.log.Info("worker stops", "app", r.set.GroupID())
+	over := make(chan struct{})
+	told := make(chan struct{})
+	go func() { defer close(told); r.tellWaiting(over) }()
+
+	left := func() time.Duration { return max(time.Until(deadline), minRest) }
+	lanes := append(r.fetch.snapshot(), r.channels...)
+	ended := drainLanes(lanes, left()*3/4, left()/8, errGrace)
+	r.kill(errGrace)
+	r.leave(left)
+
+	r.tasks.cancel(errStopping)
+	ctx, cancel := context.WithTimeout(context.Background(), left())
+	defer cancel()
+	ended = r.tasks.join(ctx) == nil && ended
+	if r.site != nil {
+		r.site.close(ctx)
+	}
+	if err := r.link.flush(ctx); err != nil {
+		r.guard(fmt.Errorf("flush: %w", err))
+	}
+	var stuck []string
+	if !ended {
+		stuck = r.waiting()
+		r.log.Error("stopped without waiting any longer", "waiting", stuck)
+		r.log.Info(r.dump())
+	}
+	r.link.close(ctx)
+	if r.slot != nil {
+		r.slot.close()
+	}
+	close(over)
+	<-told
+	if ended {
+		r.inner.Wait()
+	}
+	return r.result(stuck)
+}
+
+// leave commits what is settled and leaves the group.
+func (r *run) leave(left func() time.Duration) {
+	group := r.group.Load()
+	if group == nil {
+		return
+	}
+	lanes := r.fetch.snapshot()
+	r.count(append(lanes, r.channels...))
+	ctx, cancel := context.WithTimeout(context.Background(), left())
+	defer cancel()
+	if err := r.commit(ctx, lanes); err != nil {
+		r.guard(fmt.Errorf("last commit: %w", err))
+	}
+	if err := group.Leave(ctx); err != nil {
+		r.log.Warn("group not left", "err", err)
+		return
+	}
+	if r.slot != nil {
+		if err := r.slot.keep(""); err != nil {
+			r.log.Warn("member id not removed", "err", err)
+		}
+	}
+}
+
+// result is what Run gives back.
+func (r *run) result(stuck []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reason == nil && stuck != nil {
+		return fmt.Errorf("stop: still running after %s: %s", r.set.Grace, strings.Join(stuck, ", "))
+	}
+	return r.reason
+}
+
+// waiting names what a stop waits for.
+func (r *run) waiting() []string {
+	list := waitingLanes(append(r.fetch.snapshot(), r.channels...))
+	return append(list, r.tasks.waiting()...)
+}
+
+// tellWaiting calls the event when the stop takes long.
+func (r *run) tellWaiting(over <-chan struct{}) {
+	timer := time.NewTimer(firstWaiting)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			timer.Reset(nextWaiting)
+		case <-over:
+			return
+		}
+		if list := r.waiting(); len(list) > 0 && r.cfg.Events.Waiting != nil {
+			r.cfg.Events.Waiting(list)
+		}
+	}
+}
+
+// isStop tells whether err only says that the worker or the context of a call ended.
+func isStop(err error) bool {
+	return errors.Is(err, errStopping) || errors.Is(err, errGrace) || errors.Is(err, context.Canceled)
+}
