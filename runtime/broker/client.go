@@ -67,7 +67,7 @@ func reach(ctx context.Context, cfg Config) error {
 	resp, err := req.RequestWith(ctx, kafka)
 	if err != nil {
 		if e := classify(addr, cfg.TLS != nil, err); e != nil {
-			return e
+			return e.login(cfg)
 		}
 		return fmt.Errorf("open broker %s: %w", addr, err)
 	}

@@ -104,12 +104,30 @@ func classify(addr string, secure bool, err error) *Error {
 	case e.refusal():
 	case unanswered(err):
 		e.Class, e.Hint = Unreachable, "a firewall or a wrong address usually is the cause; a broker answers within a second"
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.As(err, new(*net.OpError)), errors.Is(err, io.EOF):
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.As(err, new(*net.OpError)), hungUp(err):
 		e.Class, e.Hint = Unreachable, "check the address and the network between this machine and the broker"
 	default:
 		return nil
 	}
 	return e
+}
+
+// login reads a connection that the broker closes after it had told what requests it knows: it is the sign of a login that is missing, or that it
+// does not explain.
+func (e *Error) login(cfg Config) *Error {
+	if !hungUp(e.Err) {
+		return e
+	}
+	e.Class, e.Hint = SASL, "the broker closes the connection at the login: check user, password and mechanism (sasl=plain, scram-sha-256 or scram-sha-512)"
+	e.Err = errors.New("the broker closed the connection")
+	if cfg.SASL == "" {
+		e.Hint = "the broker closes the connection at the first request: it probably wants a user and a password (kafka://user:password@host)"
+	}
+	return e
+}
+
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func unanswered(err error) bool {
@@ -140,7 +158,7 @@ func (e *Error) tls(secure bool) bool {
 		e.Hint = "the broker's certificate is not valid (expired, or not for servers)"
 	case remote:
 		e.Hint = "the broker wants a client certificate: give it with cert= and key= (broker_cert, broker_key)"
-	case errors.As(e.Err, &record), errors.Is(e.Err, io.EOF), unanswered(e.Err), errors.Is(e.Err, syscall.ECONNRESET):
+	case errors.As(e.Err, &record), hungUp(e.Err), unanswered(e.Err):
 		e.Hint = "the port seems to speak plain text: write kafka:// instead of kafka+tls://, or use the broker's TLS port"
 	default:
 		e.Hint = "check the TLS settings of the broker and ca, cert and key here"
@@ -150,16 +168,13 @@ func (e *Error) tls(secure bool) bool {
 
 // refusal recognises what a broker says about logins and rights.
 func (e *Error) refusal() bool {
-	var first *kgo.ErrFirstReadEOF
 	switch {
 	case errors.Is(e.Err, kerr.SaslAuthenticationFailed), errors.Is(e.Err, kerr.IllegalSaslState):
 		e.Class, e.Hint = SASL, "check user and password, and that the user exists for this mechanism (sasl=plain, scram-sha-256 or scram-sha-512)"
 	case errors.Is(e.Err, kerr.UnsupportedSaslMechanism):
 		e.Class, e.Hint = SASL, "the broker does not offer this mechanism: choose another with sasl=plain, scram-sha-256 or scram-sha-512"
-	case strings.Contains(e.Err.Error(), "SASL"), strings.Contains(e.Err.Error(), "sasl"), strings.Contains(e.Err.Error(), "scram"):
+	case !errors.As(e.Err, new(*kgo.ErrFirstReadEOF)) && (strings.Contains(e.Err.Error(), "SASL") || strings.Contains(e.Err.Error(), "scram")):
 		e.Class, e.Hint = SASL, "check user, password and mechanism (sasl=plain, scram-sha-256 or scram-sha-512)"
-	case errors.As(e.Err, &first):
-		e.Class, e.Hint = SASL, "the broker closed the connection at the first request: it probably wants a user and a password (kafka://user:password@host)"
 	case errors.Is(e.Err, kerr.TopicAuthorizationFailed), errors.Is(e.Err, kerr.GroupAuthorizationFailed),
 		errors.Is(e.Err, kerr.ClusterAuthorizationFailed), errors.Is(e.Err, kerr.TransactionalIDAuthorizationFailed), errors.Is(e.Err, kerr.PolicyViolation):
 		e.Class, e.Hint = Authorization, "the broker's access rules do not allow this user to do it"

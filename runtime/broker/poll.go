@@ -137,9 +137,7 @@ func (l *faultLog) fault(name string, id int32, err error) error {
 }
 
 func denied(err error) bool {
-	e := &Error{Err: err}
-	var first *kgo.ErrFirstReadEOF
-	return !errors.As(err, &first) && e.refusal()
+	return (&Error{Err: err}).refusal()
 }
 
 // hopeless tells whether joining a group fails for a reason that time does not mend.

@@ -56,9 +56,13 @@ func probeOne(ctx context.Context, cfg Config, addr string) *Error {
 		defer conn.Close()
 		stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 		defer stop()
+		_ = conn.SetReadDeadline(time.Now().Add(OpenTimeout * 4 / 5))
 		err = roundTrip(conn, kmsg.NewPtrApiVersionsRequest(), nil)
 		if err == nil {
 			return nil
+		}
+		if unanswered(err) {
+			err = knock(conn, err)
 		}
 		if e := stranger(cfg, addr, err); e != nil {
 			return e
@@ -70,12 +74,24 @@ func probeOne(ctx context.Context, cfg Config, addr string) *Error {
 	return &Error{Class: Protocol, Addr: addr, Err: err, Hint: "check host and port"}
 }
 
+// knock sends an empty line to what does not answer: servers that speak in lines, of HTTP for one, wait for its end.
+func knock(conn net.Conn, err error) error {
+	var head [4]byte
+	_ = conn.SetDeadline(time.Now().Add(OpenTimeout / 10))
+	if _, e := conn.Write([]byte("\r\n\r\n")); e != nil {
+		return err
+	}
+	if _, e := io.ReadFull(conn, head[:]); e != nil {
+		return err
+	}
+	return &foreignError{head}
+}
+
 // stranger classifies answers that no Kafka broker gives to a plain request.
 func stranger(cfg Config, addr string, err error) *Error {
 	var foreign *foreignError
-	closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
-	case errors.As(err, &foreign) && foreign.tls(), closed && cfg.TLS == nil:
+	case errors.As(err, &foreign) && foreign.tls(), hungUp(err) && cfg.TLS == nil:
 		return &Error{Class: TLS, Addr: addr, Err: err, Hint: "the port closes plain connections and seems to speak TLS: write kafka+tls:// instead of kafka://"}
 	case errors.As(err, &foreign) && foreign.http():
 		return &Error{Class: Protocol, Addr: addr, Err: err, Hint: "an HTTP server answers there: is it the port of another service?"}

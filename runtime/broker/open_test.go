@@ -1,0 +1,272 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"faust/runtime/topic"
+)
+
+// opened tries to open and demands an *Error of the class with a hint that says so, within the promised time.
+func refused(t *testing.T, cfg Config, class Class, hint string) {
+	t.Helper()
+	var log syncBuffer
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	began := time.Now()
+	c, err := Open(context.Background(), cfg)
+	if err == nil {
+		c.Close()
+		t.Fatal("opened")
+	}
+	if took := time.Since(began); took > 2*OpenTimeout+time.Second {
+		t.Errorf("took %s", took)
+	}
+	var e *Error
+	if !errors.As(err, &e) || e.Class != class {
+		t.Fatalf("class %v: %v", class, err)
+	}
+	if !strings.Contains(e.Hint, hint) {
+		t.Errorf("hint %q of %v", e.Hint, err)
+	}
+	if e.Addr == "" || !strings.Contains(err.Error(), e.Addr) {
+		t.Errorf("no address: %v", err)
+	}
+	if cfg.Password != "" && (strings.Contains(err.Error(), cfg.Password) || strings.Contains(e.Hint, cfg.Password) || strings.Contains(log.String(), cfg.Password)) {
+		t.Errorf("shows the password: %v %s", err, &log)
+	}
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func kafkaAt(t *testing.T, opts ...kfake.Opt) string {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster.ListenAddrs()[0]
+}
+
+// accepting listens and does with each connection what serve says.
+func accepting(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestOpenNameUnknown(t *testing.T) {
+	t.Parallel()
+	refused(t, Config{Seeds: []string{"no-such-host.invalid:9092"}, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, _, _ := net.SplitHostPort(addr)
+		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+	}}, Name, "spelling")
+}
+
+func TestOpenRefused(t *testing.T) {
+	t.Parallel()
+	refused(t, Config{Seeds: []string{closedPort(t)}}, Refused, "running")
+}
+
+func TestOpenSilent(t *testing.T) {
+	t.Parallel()
+	silent := accepting(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	refused(t, Config{Seeds: []string{silent}}, Unreachable, "never answers")
+	refused(t, Config{Seeds: []string{silent}, TLS: &tls.Config{}}, TLS, "plain text")
+}
+
+func TestOpenTellsTheSeedThatGotFarthest(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	refused(t, Config{Seeds: []string{closedPort(t), web.Listener.Addr().String()}}, Protocol, "HTTP")
+}
+
+func TestOpenAnySeedWillDo(t *testing.T) {
+	t.Parallel()
+	c, err := Open(t.Context(), Config{Seeds: []string{closedPort(t), kafkaAt(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+func TestOpenNotKafka(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	refused(t, Config{Seeds: []string{web.Listener.Addr().String()}}, Protocol, "HTTP")
+	ssh := accepting(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "SSH-2.0-OpenSSH_9\r\n")
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	refused(t, Config{Seeds: []string{ssh}}, Protocol, "check host")
+}
+
+func TestOpenTLS(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	server := &tls.Config{Certificates: []tls.Certificate{a.pair}}
+	secure, plain := kafkaAt(t, kfake.TLS(server)), kafkaAt(t)
+	c, err := Open(t.Context(), Config{Seeds: []string{secure}, TLS: &tls.Config{RootCAs: a.pool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	refused(t, Config{Seeds: []string{secure}}, TLS, "kafka+tls://")
+	refused(t, Config{Seeds: []string{plain}, TLS: &tls.Config{RootCAs: a.pool}}, TLS, "plain text")
+	refused(t, Config{Seeds: []string{secure}, TLS: &tls.Config{}}, TLS, "ca=")
+	refused(t, Config{Seeds: []string{secure}, TLS: &tls.Config{RootCAs: a.pool, ServerName: "elsewhere"}}, TLS, "other names")
+	hangup := accepting(t, func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)); conn.Close() })
+	refused(t, Config{Seeds: []string{hangup}, TLS: &tls.Config{RootCAs: a.pool}}, TLS, "plain text")
+	refused(t, Config{Seeds: []string{hangup}}, TLS, "kafka+tls://")
+
+	server = &tls.Config{Certificates: []tls.Certificate{a.pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.pool}
+	mutual := kafkaAt(t, kfake.TLS(server))
+	refused(t, Config{Seeds: []string{mutual}, TLS: &tls.Config{RootCAs: a.pool}}, TLS, "client certificate")
+	cfg, err := Parse("kafka+tls://"+mutual, Credentials{CA: a.ca, Cert: a.cert, Key: a.key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = Open(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+func TestOpenSASL(t *testing.T) {
+	t.Parallel()
+	addr := kafkaAt(t, kfake.EnableSASL(),
+		kfake.Superuser("PLAIN", "p", "s3cr3t"), kfake.Superuser("SCRAM-SHA-256", "a", "s3cr3t"), kfake.Superuser("SCRAM-SHA-512", "b", "s3cr3t"))
+	for _, url := range []string{"kafka://p:s3cr3t@" + addr, "kafka://a:s3cr3t@" + addr + "?sasl=scram-sha-256", "kafka://b:s3cr3t@" + addr + "?sasl=scram-sha-512"} {
+		cfg, err := Parse(url, Credentials{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	refused(t, Config{Seeds: []string{addr}}, SASL, "user and a password")
+	for _, mechanism := range []string{"plain", "scram-sha-256", "scram-sha-512"} {
+		refused(t, Config{Seeds: []string{addr}, SASL: mechanism, User: "p", Password: "wr0ngw0rd"}, SASL, "user")
+		refused(t, Config{Seeds: []string{addr}, SASL: mechanism, User: "nobody", Password: "wr0ngw0rd"}, SASL, "user")
+	}
+	only := kafkaAt(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "b", "s3cr3t"))
+	refused(t, Config{Seeds: []string{only}, SASL: "plain", User: "b", Password: "s3cr3t"}, SASL, "sasl=")
+}
+
+// A broker that names itself by an address nobody can reach is the most common fault of a Kafka in a container.
+func TestOpenAdvertisedUnreachable(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	wrong := closedPort(t)
+	_, port, _ := net.SplitHostPort(wrong)
+	cluster.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.MetadataResponse)
+		b := kmsg.NewMetadataResponseBroker()
+		b.Host = "127.0.0.1"
+		for _, d := range port {
+			b.Port = b.Port*10 + (d - '0')
+		}
+		resp.Brokers = append(resp.Brokers, b)
+		return resp, nil, true
+	})
+	refused(t, Config{Seeds: cluster.ListenAddrs()}, Refused, "advertised.listeners")
+}
+
+func TestAuthorization(t *testing.T) {
+	t.Parallel()
+	addr := kafkaAt(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("PLAIN", "root", "r"), kfake.User("PLAIN", "me", "m"), kfake.SeedTopics(1, "there"))
+	c, err := Open(t.Context(), Config{Seeds: []string{addr}, SASL: "plain", User: "me", Password: "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	class := func(err error) Class {
+		var e *Error
+		if errors.As(err, &e) {
+			return e.Class
+		}
+		return Class("none: " + err.Error())
+	}
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "mine"}}, topic.Topic{Partitions: 1}); class(err) != Authorization {
+		t.Errorf("create: %v", err)
+	}
+	if _, err := c.Partitions(t.Context(), "there"); class(err) != Authorization {
+		t.Errorf("describe: %v", err)
+	}
+	if _, err := Join(t.Context(), c.cfg, GroupConfig{Group: "g", Topics: []string{"there"}}); class(err) != Authorization {
+		t.Errorf("join: %v", err)
+	}
+	root, err := Open(t.Context(), Config{Seeds: []string{addr}, SASL: "plain", User: "root", Password: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(root.Close)
+	if _, err := root.Partitions(t.Context(), "nowhere"); class(err) != MissingTopic {
+		t.Errorf("missing topic: %v", err)
+	}
+	if _, err := Join(t.Context(), root.cfg, GroupConfig{Group: "g", Topics: []string{"nowhere"}}); class(err) != MissingTopic {
+		t.Errorf("join a missing topic: %v", err)
+	}
+}
