@@ -362,6 +362,7 @@ func (m *VM) pushChunk(L *lua.LState, src, name string, env lua.LValue) int {
 		L.Push(lua.LString(err.Error()))
 		return 2
 	}
+	fn.Env = L.Env
 	if t, ok := env.(*lua.LTable); ok {
 		fn.Env = t
 	}

@@ -67,6 +67,7 @@ func (m *VM) newCoroutine(L *lua.LState) *lua.LState {
 	m.stockCreate(m.root)
 	co := m.root.Get(-1).(*lua.LState)
 	m.root.SetTop(0)
+	co.Env = L.Env
 	return co
 }
 

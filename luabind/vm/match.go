@@ -221,7 +221,10 @@ func (m *VM) expand(L *lua.LState, b *strings.Builder, x *matcher, repl string, 
 			x.push(L, int(c-'1'), start, end)
 			b.WriteString(text(L.Get(-1)))
 			L.Pop(1)
-		default:
+		case c == '%':
+			b.WriteByte('%')
+		default: // as the engine does; Lua 5.1 drops the %
+			b.WriteByte('%')
 			b.WriteByte(c)
 		}
 	}

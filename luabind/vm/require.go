@@ -24,7 +24,8 @@ type modules struct {
 
 // module is a file that is required or being required.
 type module struct {
-	name  string // in package.loaded; "" when another file has the name
+	name  string
+	named bool // in package.loaded, where another file may have the name
 	file  string
 	value lua.LValue // nil: being loaded
 	task  *task      // that loads it
@@ -98,7 +99,7 @@ func (m *VM) require(L *lua.LState) int {
 		return 1
 	}
 	if open, ok := m.preload.RawGetString(name).(*lua.LFunction); ok && v == lua.LNil {
-		L.Push(m.open(L, &module{name: name, file: name}, open))
+		L.Push(m.open(L, &module{name: name, named: true, file: name}, open))
 		return 1
 	}
 	if v := m.builtin(L, name); v != nil {
@@ -168,7 +169,7 @@ func (m *VM) file(L *lua.LState, name, file string) lua.LValue {
 	abs := absolute(file)
 	for {
 		mod := m.files[abs]
-		if mod == nil || mod.value != nil && mod.name != "" && m.loaded.RawGetString(mod.name) != mod.value {
+		if mod == nil || mod.value != nil && mod.named && m.loaded.RawGetString(mod.name) != mod.value {
 			break // new, or taken out of package.loaded to be loaded again
 		}
 		if mod.value != nil {
@@ -193,9 +194,9 @@ func (m *VM) file(L *lua.LState, name, file string) lua.LValue {
 	if err != nil {
 		Raise(L, err)
 	}
-	mod := &module{file: file}
+	mod := &module{name: name, file: file}
 	if own := m.names[name]; own == nil || own.file == file {
-		mod.name = name
+		mod.named = true
 		m.names[name] = mod
 	}
 	m.files[abs] = mod
@@ -212,7 +213,9 @@ func (m *VM) open(L *lua.LState, mod *module, fn *lua.LFunction) lua.LValue {
 		close(mod.done)
 		if mod.value == nil { // it raised: it may be required again
 			delete(m.files, absolute(mod.file))
-			delete(m.names, mod.name)
+			if m.names[mod.name] == mod {
+				delete(m.names, mod.name)
+			}
 		}
 	}()
 	L.Push(fn)
@@ -220,13 +223,13 @@ func (m *VM) open(L *lua.LState, mod *module, fn *lua.LFunction) lua.LValue {
 	L.Call(1, 1)
 	v := L.Get(-1)
 	L.Pop(1)
-	if v == lua.LNil && mod.name != "" {
+	if v == lua.LNil && mod.named {
 		v = m.loaded.RawGetString(mod.name)
 	}
 	if v == lua.LNil {
 		v = lua.LTrue
 	}
-	if mod.name != "" {
+	if mod.named {
 		m.loaded.RawSetString(mod.name, v)
 	}
 	mod.value = v

@@ -62,7 +62,7 @@ func (m *VM) openOS(g *lua.LTable) {
 
 // openWrite has io.write go where print goes, as long as io.output was not changed.
 func (m *VM) openWrite(io *lua.LTable) {
-	stock := io.RawGetString("write").(*lua.LFunction).GFunction
+	stock := io.RawGetString("write")
 	output := io.RawGetString("output").(*lua.LFunction)
 	stdout := io.RawGetString("stdout")
 	io.RawSetString("write", m.root.NewFunction(func(L *lua.LState) int {
@@ -72,7 +72,9 @@ func (m *VM) openWrite(io *lua.LTable) {
 			file := L.Get(-1)
 			L.Pop(1)
 			if file != stdout {
-				return stock(L)
+				L.Insert(stock, 1)
+				L.Call(L.GetTop()-1, lua.MultRet)
+				return L.GetTop()
 			}
 		}
 		return m.writeAll(L, 1)

@@ -50,8 +50,12 @@ func (m *VM) thread(t *task, kind threadKind) *thread {
 	if t.interruptible {
 		th.L.SetContext(t.ctx)
 	}
-	th.kind = kind
+	th.kind, th.L.Env = kind, m.root.Env
+	if t.top != nil {
+		th.L.Env = t.top.L.Env // setfenv(0, t) reaches as far as the task
+	}
 	m.push(t, th)
+	m.root.G.CurrentThread = th.L
 	return th
 }
 
@@ -61,7 +65,6 @@ func (m *VM) push(t *task, th *thread) {
 		th.depth = t.top.depth + 1
 	}
 	t.top = th
-	m.root.G.CurrentThread = th.L
 }
 
 func (m *VM) pop(t *task, th *thread) {
@@ -155,6 +158,7 @@ func (m *VM) settle(L *lua.LState, th *thread, v lua.LValue, script bool) *lua.A
 		e = th.failure
 	case th.kind == callKind || th.kind == wrapKind:
 		e = m.explain(L, v)
+		e.Value = v
 	}
 	th.failure, th.settled = nil, true
 	if e != nil {
@@ -201,6 +205,9 @@ func (m *VM) explain(L *lua.LState, v lua.LValue) *fault.Error {
 		if th.what != "" {
 			e.Within(th.what, fault.Place{})
 		}
+	}
+	if i := slices.IndexFunc(e.Trace, func(f fault.Frame) bool { return f.File != "" }); i >= 0 && e.Place.File == "" {
+		e.Place = e.Trace[i].Place
 	}
 	return e
 }
@@ -315,6 +322,12 @@ func (m *VM) protectedCall(L *lua.LState, kind threadKind, handler lua.LValue, s
 	t := m.current()
 	if t.top.depth >= maxNested {
 		L.Error(m.object(tooDeep()), 0)
+	}
+	if fn := L.Get(1); fn.Type() != lua.LTFunction && L.GetMetaField(fn, "__call").Type() != lua.LTFunction {
+		e := m.explain(L, m.object(&fault.Error{Code: fault.Script, Message: "attempt to call a " + fn.Type().String() + " value"}))
+		L.Push(lua.LFalse)
+		L.Push(m.object(e))
+		return 2
 	}
 	th := m.thread(t, kind)
 	th.handler = handler

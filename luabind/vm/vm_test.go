@@ -23,7 +23,9 @@ func open(t testing.TB, cfg Config) *VM {
 }
 
 // set defines a global function.
-func set(m *VM, name string, f lua.LGFunction) { m.root.G.Global.RawSetString(name, m.root.NewFunction(f)) }
+func set(m *VM, name string, f lua.LGFunction) {
+	m.root.G.Global.RawSetString(name, m.root.NewFunction(f))
+}
 
 // script writes src to app.lua in a folder of its own and gives its path.
 func script(t testing.TB, src string) string {
@@ -51,6 +53,18 @@ func runAs(ctx context.Context, m *VM, name string, interruptible bool, src stri
 		return err
 	})
 	return out, err
+}
+
+// runChunk runs src under the name of a file.
+func runChunk(ctx context.Context, m *VM, name, src string) error {
+	return m.Run(ctx, "test", false, func(L *lua.LState) error {
+		fn, err := m.compile(src, name)
+		if err != nil {
+			return err
+		}
+		_, err = m.Call(L, "in the test", fn, 0)
+		return err
+	})
 }
 
 // eval runs src, which must not fail, and gives its results as text.

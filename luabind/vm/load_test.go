@@ -1,0 +1,195 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+
+	"faust/luabind/fault"
+)
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	m := open(t, Config{})
+	path := script(t, "\xef\xbb\xbf#!/usr/bin/env -S faust run\nlocal x = 1\nerror('here')\n")
+	fn, err := m.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = m.Run(t.Context(), "load", false, func(L *lua.LState) error {
+		_, err := m.Call(L, "in main", fn, 0)
+		return err
+	})
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Place.File != path || e.Place.Line != 3 {
+		t.Errorf("got %#v", err)
+	}
+	if _, err := m.Load(script(t, "local x = = 1")); !errors.As(err, &e) || e.Code != fault.Syntax {
+		t.Errorf("got %#v", err)
+	}
+	if _, err := m.Load(filepath.Join(t.TempDir(), "none.lua")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The engine keeps only the first 25 550 list items of a constructor.
+func TestLongLists(t *testing.T) {
+	t.Parallel()
+	m := open(t, Config{})
+	list := func(n int) string {
+		return "local x\nlocal f = function() return {" + strings.Repeat("1,", n) + "} end return #f()"
+	}
+	if got := eval(t, m, list(maxListItems)); got != "25550" {
+		t.Errorf("got %s", got)
+	}
+	_, err := m.compile(list(maxListItems+1), "app.lua")
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Place.Line != 2 || e.Code != fault.Syntax {
+		t.Errorf("got %#v", err)
+	}
+}
+
+func TestPass(t *testing.T) {
+	t.Parallel()
+	var names []string
+	m := open(t, Config{Pass: func(chunk []ast.Stmt, file string) []ast.Stmt {
+		names = append(names, file)
+		return chunk[:len(chunk)-1]
+	}})
+	if got := eval(t, m, "do return 1 end return 2"); got != "1" {
+		t.Errorf("got %q", got)
+	}
+	if strings.Join(names, " ") != "app.lua" {
+		t.Errorf("names %v", names)
+	}
+}
+
+// app writes files into a folder and gives a VM for it and its app.lua's function to run.
+func app(t *testing.T, cfg Config, files map[string]string) (*VM, func() ([]lua.LValue, error)) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, src := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(src), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg.Root = dir
+	m := open(t, cfg)
+	return m, func() (out []lua.LValue, err error) {
+		fn, err := m.Load(filepath.Join(dir, "app.lua"))
+		if err != nil {
+			return nil, err
+		}
+		err = m.Run(t.Context(), "main", false, func(L *lua.LState) error {
+			out, err = m.Call(L, "in main", fn, lua.MultRet)
+			return err
+		})
+		return out, err
+	}
+}
+
+func TestRequire(t *testing.T) {
+	t.Parallel()
+	made := 0
+	modules := map[string]func(*lua.LState) lua.LValue{"json": func(L *lua.LState) lua.LValue {
+		made++
+		t := L.NewTable()
+		t.RawSetString("name", lua.LString("json"))
+		return t
+	}}
+	_, run := app(t, Config{Modules: modules}, map[string]string{
+		"app.lua": `
+			local users = require 'lib.users'
+			assert(users == require 'lib.users' and users.helper == 'next to users' and users.name == 'lib.users')
+			assert(require 'helper' == 'at the root')
+			assert(require 'pkg' == 'pkg')
+			assert(require 'vendored' == 'lua_modules')
+			assert(json.name == 'json' and require 'json' == json)
+			assert(require 'string' == string and package.loaded.table == table)
+			package.preload.virtual = function(name) return { name = name } end
+			assert(require('virtual').name == 'virtual' and require 'virtual' == require 'virtual')
+			package.loaded.mock = 42 assert(require 'mock' == 42)
+			assert(require 'none' == true)
+			package.loaded['pkg'] = nil assert(require 'pkg' == 'pkg')
+			return count`,
+		"lib/users.lua":            `return { name = ..., helper = require 'helper' }`,
+		"lib/helper.lua":           `return 'next to users'`,
+		"helper.lua":               `return 'at the root'`,
+		"pkg/init.lua":             `count = (rawget(_G, 'count') or 0) + 1 return 'pkg'`,
+		"lua_modules/vendored.lua": `return 'lua_modules'`,
+		"none.lua":                 ``,
+	})
+	out, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out[0] != lua.LNumber(2) || made != 1 {
+		t.Errorf("pkg ran %v times, json was made %d times", out[0], made)
+	}
+}
+
+func TestRequireErrors(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string][]string{
+		`require 'lib.usres'`:   {"module 'lib.usres' not found", "did you mean 'lib.users'?", "lib/usres.lua", "lua_modules"},
+		`require 'cjson'`:       {"not found", "use json"},
+		`require 'socket.http'`: {"not found", "use http"},
+		`require '../x'`:        {"not found", "dots for slashes"},
+		`require 'a'`:           {"requires itself", "app.lua:1", "call require inside"},
+		`require 'bad'`:         {"lib.lua:2", "boom"},
+		`require 'syntax'`:      {"syntax.lua:2"},
+	} {
+		_, run := app(t, Config{}, map[string]string{
+			"app.lua": src, "lib/users.lua": "", "a.lua": "require 'b'", "b.lua": "require 'a'",
+			"bad.lua": "require 'lib'", "lib.lua": "\nerror('boom')", "syntax.lua": "\nlocal = 3",
+		})
+		_, err := run()
+		var e *fault.Error
+		if !errors.As(err, &e) {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		all := e.Error() + strings.Join(e.Hints, " ") + e.Traceback()
+		for _, n := range e.Notes {
+			all += n.Text
+		}
+		for _, w := range want {
+			if !strings.Contains(all, w) {
+				t.Errorf("%s: no %q in\n%s", src, w, all)
+			}
+		}
+	}
+}
+
+// A module that raised may be required again; one that another task loads is waited for.
+func TestRequireFromManyTasks(t *testing.T) {
+	t.Parallel()
+	m, _ := app(t, Config{}, map[string]string{"slow.lua": `runs = (rawget(_G, 'runs') or 0) + 1 sleep(0.02) return runs`})
+	set(m, "sleep", func(L *lua.LState) int {
+		if err := m.Block(L, "sleep", func(context.Context) error { <-time.After(20 * time.Millisecond); return nil }); err != nil {
+			Raise(L, err)
+		}
+		return 0
+	})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if out, err := runAs(t.Context(), m, "t", false, `return require 'slow'`); err != nil || out[0] != lua.LNumber(1) {
+				t.Errorf("got %v, %v", out, err)
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,82 @@
+package vm
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// suite are the scripts that the engine's own test runs, by folder.
+var suite = map[string][]string{
+	"_glua-tests": {"base.lua", "coroutine.lua", "db.lua", "issues.lua", "os.lua", "table.lua", "vm.lua", "math.lua", "strings.lua", "goto.lua"},
+	"_lua5.1-tests": {"attrib.lua", "calls.lua", "closure.lua", "constructs.lua", "events.lua", "literals.lua", "locals.lua", "math.lua", "sort.lua",
+		"strings.lua", "vararg.lua", "pm.lua", "files.lua"},
+}
+
+// edit replaces the part of a script from one text to the end of another, because this machine differs on purpose.
+type edit struct{ from, to, by, why string }
+
+// edits lists what of the scripts cannot pass here. All else of them runs.
+var edits = map[string][]edit{
+	"_glua-tests/base.lua": {
+		{`string.find(string.lower(msg), "eof")`, "", `string.find(msg, "returna", 1, true)`, "syntax errors have words of our own"},
+	},
+	"_glua-tests/coroutine.lua": {
+		{"can not resume a running thread", "", "cannot resume running coroutine", "the words of Lua"},
+		{"can not resume a dead thread", "", "cannot resume dead coroutine", "the words of Lua"},
+	},
+	"_glua-tests/issues.lua": {
+		{"local ok, result = xpcall(level1, function(err)", "-- issue 81", "", "a protected call has a thread of its own, and its traceback begins there"},
+		{`message == "attempt to call a nil value"`, "", `message.message == "attempt to call a nil value"`, "errors of Lua are objects"},
+		{`message == "attempt to call a number value"`, "", `message.message == "attempt to call a number value"`, "errors of Lua are objects"},
+	},
+	"_glua-tests/vm.lua": {
+		{`string.find(msg, "register overflow")`, "", `string.find(msg, "too many local variables", 1, true)`, "compile errors have words of our own"},
+		{`string.find(msg, "cannot use '...' outside a vararg function")`, "", `string.find(msg, "...", 1, true)`, "the same"},
+	},
+	"_lua5.1-tests/attrib.lua": {
+		{`local DIR = "libs/"`, `assert(not pcall(require, "file_does_not_exist1"))`, "",
+			"require does not search by package.path, and the module cache cannot be written to"},
+		{"package.path = oldpath", "", "", "the same"},
+	},
+	"_lua5.1-tests/events.lua": {
+		{"assert(tostring(a) == nil)", "", "assert(not pcall(tostring, a))", "__tostring must give a string, as from Lua 5.3 on"},
+	},
+}
+
+// TestEngineSuite runs the engine's own scripts, from the module cache, in this machine. They define globals in functions, open files and use
+// debug, so they run with Lax and Unsafe.
+func TestEngineSuite(t *testing.T) {
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/yuin/gopher-lua").Output()
+	if err != nil {
+		t.Fatalf("the engine's folder is not known: %v", err)
+	}
+	for folder, names := range suite {
+		for _, name := range names {
+			t.Run(folder+"/"+name, func(t *testing.T) {
+				t.Chdir(filepath.Join(strings.TrimSpace(string(dir)), folder))
+				src, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text := string(clean(src))
+				for _, e := range edits[folder+"/"+name] {
+					before, rest, ok1 := strings.Cut(text, e.from)
+					_, after, ok2 := strings.Cut(rest, e.to)
+					if !ok1 || !ok2 {
+						t.Fatalf("%q...%q is not in the script any more", e.from, e.to)
+					}
+					text = before + e.by + strings.Repeat("\n", strings.Count(text, "\n")-strings.Count(before+e.by+after, "\n")) + after
+				}
+				var out bytes.Buffer
+				m := open(t, Config{Lax: true, Unsafe: true, Stdout: &out})
+				if err := runChunk(t.Context(), m, name, text); err != nil {
+					t.Errorf("%v\n%s", err, out.String())
+				}
+			})
+		}
+	}
+}
