@@ -1,0 +1,161 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"faust/luabind/fault"
+	"faust/luabind/vm"
+	"faust/runtime/agent"
+)
+
+// body is one start of an agent's function: the stream it reads and the event it has in hand. It is what the task of an agent keeps in its
+// local slot; with the baton held.
+type body struct {
+	b      *binding
+	agent  *agentObject
+	src    *agent.Stream
+	stream *stream
+	turn   uint64 // changes whenever the event in hand does, before the old one is settled
+	inHand bool
+	ended  bool  // nothing more is read
+	fatal  error // ends the agent whatever the script does
+	batch  []*agent.Event
+	event  *eventObject                  // made in this turn
+	value  lua.LValue                    // of the event in hand, nil: not decoded
+	open   map[*agent.Event]*eventObject // manual mode: not settled
+
+	wait func(ctx context.Context) error // for the next event, into got
+	got  *agent.Event
+	what string // what it waits for
+}
+
+func (b *binding) newBody(g *agentObject, src *agent.Stream) *body {
+	in := &body{b: b, agent: g, src: src, what: "the next event"}
+	in.stream = &stream{body: in}
+	in.stream.lua = object(in.stream, b.kinds.stream)
+	in.wait = func(ctx context.Context) (err error) {
+		in.got, err = src.Next(ctx)
+		return err
+	}
+	return in
+}
+
+// hold is the event that is in hand during one turn of a body.
+type hold struct {
+	body *body
+	turn uint64
+}
+
+// valid tells whether that event is still in hand.
+func (h hold) valid() bool { return h.body != nil && h.body.inHand && h.body.turn == h.turn }
+
+func (h hold) event() *agent.Event { return h.body.src.Current() }
+
+// hand gives the event that the running task works for: that of the agent's body it is, or that it was started by.
+func (b *binding) hand() (hold, bool) {
+	switch local := (*b.vm.Local()).(type) {
+	case *body:
+		return hold{local, local.turn}, local.inHand
+	case *hold:
+		return *local, local.valid()
+	}
+	return hold{}, false
+}
+
+// release lets go of the event in hand: who asks from now on finds none, before it is settled.
+func (in *body) release() {
+	in.turn++
+	in.inHand, in.event, in.value = false, nil, nil
+}
+
+// close ends the body: its streams read nothing any more.
+func (in *body) close() {
+	in.release()
+	in.ended = true
+}
+
+// next settles the event in hand and gives the next one; nil: the end.
+func (in *body) next(L *lua.LState) *agent.Event {
+	if in.ended {
+		return nil
+	}
+	in.release()
+	in.b.vm.Pause(L)
+	ev, err := in.src.TryNext()
+	if ev == nil && err == nil {
+		err = in.b.vm.Block(L, in.what, in.wait)
+		ev = in.got
+	}
+	if err != nil {
+		in.over(L, err)
+		return nil
+	}
+	in.inHand = true
+	return ev
+}
+
+// over ends the body because there is no next event. Unless that is an ordinary end, it raises.
+func (in *body) over(L *lua.LState, err error) {
+	in.ended = true
+	if errors.Is(err, io.EOF) {
+		return
+	}
+	if in.b.vm.Context().Err() == nil {
+		in.fatal = err
+	}
+	vm.Raise(L, &fault.Error{Code: fault.Cancelled, Message: "cancelled: agent '" + in.agent.def.Name + "' ends", Cause: err})
+}
+
+// reject puts an event that cannot be decoded before the policy; the loop goes on with the next one.
+func (in *body) reject(L *lua.LState, ev *agent.Event, cause error) {
+	failed := undecodable{in.described(cause, ev)}
+	in.release()
+	err := in.b.vm.Block(L, "the policy for an event that cannot be decoded", func(ctx context.Context) error {
+		return in.src.Reject(ctx, ev, failed)
+	})
+	if err != nil {
+		in.over(L, err)
+	}
+	in.inHand = in.src.Current() != nil // the rest of a batch
+}
+
+// undecodable is an error that another attempt cannot mend.
+type undecodable struct{ cause *fault.Error }
+
+func (u undecodable) Error() string { return u.cause.Error() }
+
+// Retryable says so to the policy.
+func (undecodable) Retryable() bool { return false }
+
+// Unwrap gives the error itself.
+func (u undecodable) Unwrap() error { return u.cause }
+
+// decode makes the value of an event; nil: it cannot be, and went to the policy.
+func (in *body) decode(L *lua.LState, ev *agent.Event) lua.LValue {
+	v, err := in.agent.val.Decode(L, ev.Value)
+	if err != nil {
+		in.reject(L, ev, err)
+		return nil
+	}
+	return v
+}
+
+// own makes sure that the running task is the body itself: nobody else may read its stream.
+func (in *body) own(a *args) {
+	if local, ok := (*in.b.vm.Local()).(*body); !ok || local != in {
+		a.fail("%s: a stream is read only by the function of its agent, '%s', while it runs", a.name, in.agent.def.Name)
+	}
+}
+
+// handOf gives the event in hand of this body, for the body and the tasks it waits for.
+func (in *body) handOf(a *args) *agent.Event {
+	h, ok := in.b.hand()
+	if !ok || h.body != in {
+		a.fail("%s: there is no event in hand: call it inside the loop over the stream", a.name)
+	}
+	return h.event()
+}

@@ -1,0 +1,274 @@
+package luabind
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"faust/luabind/fault"
+	"faust/luabind/record"
+	"faust/luabind/vm"
+	"faust/runtime/topic"
+)
+
+// sendNames are what the table of topic:send may have.
+var sendNames = []string{"key", "value", "headers", "partition", "timestamp"}
+
+// topicSend is topic:send{ key=, value=, headers=, partition=, timestamp= } -> handle with :wait().
+func (b *binding) topicSend(L *lua.LState) int {
+	t, a := method[*topicObject](L, "topic", "send")
+	L.Push(b.send(a, t))
+	return 1
+}
+
+// send takes the table of a send, checks and encodes it and sends it.
+func (b *binding) send(a *args, t *topicObject) lua.LValue {
+	b.running(a)
+	v := a.value("the message, { value = ... },")
+	table, ok := v.(*lua.LTable)
+	if !ok {
+		a.wrong("the message", v, "a table: "+a.name+"{ key = ..., value = ... }")
+	}
+	o := a.named(table, sendNames...)
+	a.done()
+	return b.deliver(a.L, t.record(o))
+}
+
+// record makes the record that a send describes.
+func (t *topicObject) record(o options) topic.Record {
+	value := o.value("value")
+	if value == lua.LNil {
+		e := usage("%s: value is nil", o.args.name)
+		e.Hints = []string{"value = null  sends a tombstone, which deletes the key from a compacted topic"}
+		vm.Raise(o.args.L, e)
+	}
+	r := topic.Record{Topic: t.decl.Name, Partition: topic.Any}
+	t.encode(o.args, &r, o.value("key"), value)
+	if o.table != nil {
+		t.extras(o, &r)
+	}
+	t.checkSize(o.args, &r)
+	return r
+}
+
+// encode fills in key and value. A missing key is no key.
+func (t *topicObject) encode(a *args, r *topic.Record, key, value lua.LValue) {
+	var err error
+	if key != lua.LNil {
+		if r.Key, err = t.key.Encode(a.L, nil, key); err != nil {
+			a.raise(explained(err, "key for topic '"+t.decl.Name+"'"))
+		}
+	}
+	if r.Value, err = t.val.Encode(a.L, nil, value); err != nil {
+		a.raise(explained(err, "value for topic '"+t.decl.Name+"'"))
+	}
+	if r.Value == nil && !t.b.reg.IsNull(value) {
+		r.Value = []byte{}
+	}
+}
+
+// explained adds what was encoded to the hints of an error.
+func explained(err error, what string) error {
+	if e, ok := err.(*fault.Error); ok { //nolint:errorlint // only an error of its own is completed
+		e.Notes = append(e.Notes, fault.Note{Label: "sent as", Text: what})
+	}
+	return err
+}
+
+// extras fills in headers, partition and timestamp.
+func (t *topicObject) extras(o options, r *topic.Record) {
+	if n, ok := o.integer("partition", 0, 1<<20); ok {
+		r.Partition = int32(n)
+	}
+	if v := o.value("timestamp"); v != lua.LNil {
+		ms, ok := milliseconds(v)
+		if !ok {
+			o.wrong("timestamp", v, "a datetime or seconds since 1970")
+		}
+		r.Timestamp = ms
+	}
+	if v := o.value("headers"); v != lua.LNil {
+		table, ok := v.(*lua.LTable)
+		if !ok {
+			o.wrong("headers", v, "a table of names and strings")
+		}
+		r.Headers = headers(o, table)
+	}
+}
+
+// headers reads { name = 'text', ... }.
+func headers(o options, table *lua.LTable) []topic.Header {
+	var out []topic.Header
+	for k, v := table.Next(lua.LNil); k != lua.LNil; k, v = table.Next(k) {
+		name, named := k.(lua.LString)
+		if !named {
+			o.fail("headers", "%s: headers have names, here is %s without one", o.args.name, describe(v))
+		}
+		switch v.(type) {
+		case lua.LString, lua.LNumber:
+			out = append(out, topic.Header{Key: string(name), Value: []byte(v.String())})
+		default:
+			o.fail("headers", "%s: header '%s' is %s, expected a string", o.args.name, name, describe(v))
+		}
+	}
+	return out
+}
+
+// milliseconds reads a point in time: a datetime, or seconds since 1970.
+func milliseconds(v lua.LValue) (int64, bool) {
+	switch v := v.(type) {
+	case lua.LNumber:
+		return int64(float64(v) * 1000), v >= 0
+	case *lua.LUserData:
+		if t, ok := v.Value.(record.Datetime); ok {
+			return t.Time.UnixMilli(), true
+		}
+	}
+	return 0, false
+}
+
+// checkSize refuses what the broker would.
+func (t *topicObject) checkSize(a *args, r *topic.Record) {
+	n := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	if limit := t.b.app.Settings.MaxMessageBytes; limit > 0 && n > limit {
+		vm.Raise(a.L, &fault.Error{
+			Code:    fault.TooLarge,
+			Message: fmt.Sprintf("message for topic '%s' has %d bytes, more than max_message_bytes (%d)", t.decl.Name, n, limit),
+			Hints:   []string{"send a reference to the data, or raise it with  app.configure { max_message_bytes = '4MiB' }"},
+		})
+	}
+}
+
+// sending is one record on its way.
+type sending struct {
+	b      *binding
+	record topic.Record
+	held   hold // the event that holds it; none: it went out at once
+	id     uint64
+
+	mu     sync.Mutex
+	done   bool
+	stored topic.Record
+	err    error
+	ended  chan struct{} // closed when done; made by who waits
+}
+
+func (s *sending) subject() string { return "message for " + s.record.Topic }
+
+func (b *binding) sendingKind(L *lua.LState) *lua.LTable {
+	return b.kind(L, "message", map[string]lua.LGFunction{"wait": b.sendingWait}, nil)
+}
+
+// deliver sends r: held on the event in hand, or at once if there is none. It gives the handle.
+func (b *binding) deliver(L *lua.LState, r topic.Record) lua.LValue {
+	s := &sending{b: b, record: r}
+	if h, ok := b.hand(); ok {
+		s.held = h
+		s.id = h.event().Hold(r)
+	} else {
+		s.queue(L)
+	}
+	return object(s, b.kinds.sending)
+}
+
+// trier is a Runtime that can queue without waiting.
+type trier interface {
+	// TrySend is Send that does not wait: false, Send has to be used.
+	TrySend(r *topic.Record, done func(topic.Record, error)) bool
+}
+
+// queue hands the record to the runtime. The baton is given away only if that may have to wait.
+func (s *sending) queue(L *lua.LState) {
+	rt := s.b.app.Runtime()
+	if try, ok := rt.(trier); ok && try.TrySend(&s.record, s.arrived) {
+		return
+	}
+	err := s.b.vm.Block(L, "send to "+s.record.Topic, func(ctx context.Context) error {
+		return rt.Send(ctx, &s.record, s.arrived)
+	})
+	if err != nil {
+		vm.Raise(L, s.b.waited(err, "send to "+s.record.Topic))
+	}
+}
+
+// arrived hears what became of the record; it may run on any goroutine.
+func (s *sending) arrived(stored topic.Record, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done, s.stored, s.err = true, stored, err
+	if s.ended != nil {
+		close(s.ended)
+	}
+}
+
+// sendingWait is handle:wait() -> { topic=, partition=, offset=, timestamp= }, once the record is stored.
+func (b *binding) sendingWait(L *lua.LState) int {
+	s, a := method[*sending](L, "message", "wait")
+	a.done()
+	if s.held.body != nil {
+		s.recall(a)
+	}
+	if err := b.vm.Block(L, "store in "+s.record.Topic, s.await); err != nil {
+		vm.Raise(L, b.waited(err, "send to "+s.record.Topic))
+	}
+	L.Push(b.position(L, &s.stored))
+	return 1
+}
+
+// position is where a record is stored: { topic=, partition=, offset=, timestamp= }.
+func (b *binding) position(L *lua.LState, r *topic.Record) *lua.LTable {
+	t := L.CreateTable(0, 4)
+	t.RawSetString("topic", lua.LString(r.Topic))
+	t.RawSetString("partition", lua.LNumber(r.Partition))
+	t.RawSetString("offset", lua.LNumber(r.Offset))
+	t.RawSetString("timestamp", b.reg.NewDatetime(time.UnixMilli(r.Timestamp)))
+	return t
+}
+
+// recall takes the record back from the event that holds it, and sends it at once.
+func (s *sending) recall(a *args) {
+	if !s.held.valid() || !s.held.event().Recall(s.id) {
+		a.hint("write  topic:send{ ... }:wait()", "message:wait: the event that sent it is settled; call :wait() while it is in hand")
+	}
+	s.held = hold{}
+	s.queue(a.L)
+}
+
+// await waits for arrived.
+func (s *sending) await(ctx context.Context) error {
+	s.mu.Lock()
+	if s.done {
+		defer s.mu.Unlock()
+		return s.err
+	}
+	if s.ended == nil {
+		s.ended = make(chan struct{})
+	}
+	ended := s.ended
+	s.mu.Unlock()
+	select {
+	case <-ended:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// waited makes an error of ours of what a wait gave: cancelled if the task was, else what failed and why. To be called with the baton held.
+func (b *binding) waited(err error, what string) error {
+	if e, ok := err.(*fault.Error); ok { //nolint:errorlint // one further down is the cause
+		return e
+	}
+	if b.vm.Context().Err() != nil {
+		return &fault.Error{Code: fault.Cancelled, Message: "cancelled: " + what, Cause: err}
+	}
+	return &fault.Error{Code: fault.Connection, Message: what + ": " + err.Error(), Cause: err}
+}
