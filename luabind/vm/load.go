@@ -39,8 +39,17 @@ func clean(src []byte) []byte {
 	return src
 }
 
-// compile makes a function of src, with the load-time pass applied.
+// compile makes a function of src, with the load-time pass applied; without it if the result is too large for the engine.
 func (m *VM) compile(src, name string) (fn *lua.LFunction, err error) {
+	if m.cfg.Pass != nil {
+		if fn, err = m.translate(src, name, m.cfg.Pass); err == nil {
+			return fn, nil
+		}
+	}
+	return m.translate(src, name, func(chunk []ast.Stmt, _ string) ([]ast.Stmt, []lua.LValue) { return chunk, nil })
+}
+
+func (m *VM) translate(src, name string, pass func([]ast.Stmt, string) ([]ast.Stmt, []lua.LValue)) (*lua.LFunction, error) {
 	chunk, err := parse.Parse(strings.NewReader(src), name)
 	if err != nil {
 		return nil, fault.FromCompile(name, src, err)
@@ -48,14 +57,20 @@ func (m *VM) compile(src, name string) (fn *lua.LFunction, err error) {
 	if err := checkLists(chunk, name); err != nil {
 		return nil, err
 	}
-	if m.cfg.Pass != nil {
-		chunk = m.cfg.Pass(chunk, name)
-	}
+	chunk, hidden := pass(chunk, name)
 	proto, err := lua.Compile(chunk, name)
 	if err != nil {
 		return nil, fault.FromCompile(name, src, err)
 	}
-	return m.root.NewFunctionFromProto(proto), nil
+	fn := m.root.NewFunctionFromProto(proto)
+	if hidden == nil {
+		return fn, nil
+	}
+	th, _ := m.root.NewThread()
+	if err := th.CallByParam(lua.P{Fn: fn, NRet: 1, Protect: true}, hidden...); err != nil {
+		return nil, err
+	}
+	return th.Get(-1).(*lua.LFunction), nil
 }
 
 // checkLists finds table constructors that the engine would cut off.

@@ -19,14 +19,16 @@ import (
 
 // Config says what a VM offers to scripts. The zero value is a strict machine that prints to nowhere.
 type Config struct {
-	Root    string                                         // the app's folder, where require looks; absolute
-	Stdout  io.Writer                                      // print, io.write
-	Lax     bool                                           // --no-strict: undefined globals are nil
-	Unsafe  bool                                           // --unsafe: os.execute, io.popen, dofile and so on
-	Modules map[string]func(L *lua.LState) lua.LValue      // built-in modules by name: predeclared globals and require-able; made on first use
-	Pass    func(chunk []ast.Stmt, file string) []ast.Stmt // load-time pass over the syntax tree; nil: none
-	Slice   time.Duration                                  // how long a task may hold the baton while others wait; 0: 2 ms
-	Log     *slog.Logger                                   // hears of Go panics in host functions, with the Go stack; nil: nobody
+	Root    string                                    // the app's folder, where require looks; absolute
+	Stdout  io.Writer                                 // print, io.write
+	Lax     bool                                      // --no-strict: undefined globals are nil
+	Unsafe  bool                                      // --unsafe: os.execute, io.popen, dofile and so on
+	Modules map[string]func(L *lua.LState) lua.LValue // built-in modules by name: predeclared globals and require-able; made on first use
+	// Pass is the load-time pass over the syntax tree; nil: none. If hidden is not nil, what it gives is a chunk that, called with hidden,
+	// returns the function to run. It may change the chunk it is given.
+	Pass  func(chunk []ast.Stmt, file string) (out []ast.Stmt, hidden []lua.LValue)
+	Slice time.Duration // how long a task may hold the baton while others wait; 0: 2 ms
+	Log   *slog.Logger  // hears of Go panics in host functions, with the Go stack; nil: nobody
 }
 
 // Sizes of a Lua thread. Small at first, because every task and every pending pcall has one; able to grow far enough for unpack and
