@@ -82,7 +82,7 @@ func (c *Client) result(err, flushed error) error {
 func (c *Client) Send(ctx context.Context, rec *topic.Record, done func(topic.Record, error)) error {
 	return c.link.send(ctx, rec, func(stored topic.Record, err error) {
 		if err != nil {
-			c.failed(*rec, err)
+			c.failed(stored, err)
 		}
 		if done != nil {
 			done(stored, err)

@@ -27,7 +27,10 @@ func (r *run) commitLoop(ctx context.Context) error {
 		lanes := r.fetch.snapshot()
 		r.count(append(lanes, r.channels...))
 		if err := r.commit(ctx, lanes); err != nil && ctx.Err() == nil {
-			return err
+			if hopeless(err) {
+				return err
+			}
+			r.log.Warn("offsets not committed, it is tried again", "err", err)
 		}
 	}
 }
@@ -65,6 +68,13 @@ func (r *run) commit(ctx context.Context, lanes []*lane) error {
 	return err
 }
 
+// hopeless tells whether a commit failed for a reason that time does not mend: the sends before it failed, or rights are missing.
+func hopeless(err error) bool {
+	var e *broker.Error
+	var sent *sendError
+	return errors.As(err, &sent) || errors.As(err, &e) && (e.Class == broker.Authorization || e.Class == broker.SASL)
+}
+
 // moved leaves only the offsets that are not committed yet.
 func (r *run) moved(offsets map[*lane]int64) bool {
 	r.stage <- struct{}{}
@@ -96,6 +106,12 @@ func (r *run) store(ctx context.Context, offsets map[*lane]int64) error {
 	if len(list) == 0 || group == nil {
 		return nil
 	}
+	limit := r.set.SessionTimeout // a callback of the group may wait for the stage
+	if limit <= 0 {
+		limit = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	if err := group.Commit(ctx, list, ""); err != nil {
 		return fmt.Errorf("commit offsets: %w", err)
 	}

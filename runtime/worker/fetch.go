@@ -80,12 +80,16 @@ func (f *fetcher) admit(ctx context.Context, group *broker.Group) bool {
 	for ctx.Err() == nil {
 		lanes := f.snapshot()
 		f.resume(lanes, group)
-		if unread(lanes) <= maxUnread && !allHeld(lanes) {
+		held := anyHeld(lanes)
+		if held && f.pause(lanes, group, (*lane).held) {
+			continue
+		}
+		if !held && unread(lanes) <= maxUnread {
 			return true
 		}
 		if since.IsZero() {
 			since = time.Now()
-		} else if time.Since(since) >= patience && f.pause(lanes, group) {
+		} else if time.Since(since) >= patience && f.pause(lanes, group, (*lane).lags) {
 			continue
 		}
 		timer := time.NewTimer(look)
@@ -109,33 +113,28 @@ func unread(lanes []*lane) (bytes int64) {
 	return bytes
 }
 
-// allHeld tells whether polling could only bring records of lanes that hold too many already.
-func allHeld(lanes []*lane) bool {
-	open := false
-	held := false
+func anyHeld(lanes []*lane) bool {
 	for _, l := range lanes {
-		switch {
-		case l.paused.Load():
-		case l.held():
-			held = true
-		default:
-			open = true
+		if !l.paused.Load() && l.held() {
+			return true
 		}
 	}
-	return held && !open
+	return false
 }
 
 // lags tells whether a lane should be paused when others are held up by it.
 func (l *lane) lags() bool { return l.queued() > laneHigh || l.held() }
 
 // pause pauses the lanes that lag, if there are others to be served meanwhile.
-func (f *fetcher) pause(lanes []*lane, group *broker.Group) bool {
+func (f *fetcher) pause(lanes []*lane, group *broker.Group, lags func(*lane) bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var lagging []*lane
 	others := false
 	for _, l := range lanes {
 		switch {
-		case l.paused.Load():
-		case l.lags():
+		case l.paused.Load() || f.lanes[l.partition] != l:
+		case lags(l):
 			lagging = append(lagging, l)
 		default:
 			others = true
@@ -144,16 +143,13 @@ func (f *fetcher) pause(lanes []*lane, group *broker.Group) bool {
 	if !others || len(lagging) == 0 {
 		return false
 	}
-	f.mu.Lock()
 	for _, l := range lagging {
 		l.paused.Store(true)
 		group.Pause(l.partition)
 		f.run.log.Debug("partition paused", "topic", l.partition.Topic, "partition", l.partition.ID)
 	}
-	start := !f.resumer
-	f.resumer = true
-	f.mu.Unlock()
-	if start {
+	if !f.resumer {
+		f.resumer = true
 		f.run.inner.Go(func() { f.look(f.run.soft, group) })
 	}
 	return true
@@ -188,7 +184,7 @@ func (f *fetcher) resume(lanes []*lane, group *broker.Group) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, l := range lanes {
-		if l.paused.Load() && !l.isBroken() && l.queued() <= laneLow && !l.held() {
+		if l.paused.Load() && f.lanes[l.partition] == l && !l.isBroken() && l.queued() <= laneLow && !l.held() {
 			l.paused.Store(false)
 			group.Resume(l.partition)
 			f.run.log.Debug("partition resumed", "topic", l.partition.Topic, "partition", l.partition.ID)

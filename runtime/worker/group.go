@@ -133,10 +133,9 @@ func (r *run) remove(ps []topic.Partition) (gone []*lane, list []topic.Partition
 				lead = true
 				continue
 			}
-			list = append(list, p)
 			if l := lanes[p]; l != nil {
 				delete(lanes, p)
-				gone = append(gone, l)
+				gone, list = append(gone, l), append(list, p)
 			}
 		}
 	})

@@ -18,6 +18,9 @@ import (
 // maxMetadata keeps below what brokers store with an offset (offset.metadata.max.bytes, 4096).
 const maxMetadata = 3500
 
+// loseBudget is how long a rebalance waits for the tasks of a leader that is none any more.
+const loseBudget = 5 * time.Second
+
 var errNotLeader = errors.New("another worker leads")
 
 // leader runs what is marked on_leader while this worker owns the leader partition. Before each run it commits an offset on that partition with
@@ -30,7 +33,7 @@ type leader struct {
 	owned   bool
 	ready   bool // the worker is fully operational
 	cancel  context.CancelCauseFunc
-	session *session
+	session chan struct{} // closed when what the session started has ended
 }
 
 // session is one time of leadership.
@@ -73,23 +76,37 @@ func (l *leader) begin() {
 	if !l.owned || !l.ready || l.cancel != nil {
 		return
 	}
-	ctx, cancel := context.WithCancelCause(l.run.soft)
-	l.cancel = cancel
+	ctx, cancel := context.WithCancelCause(l.run.tasks.ctx)
+	done := make(chan struct{})
+	l.cancel, l.session = cancel, done
 	s := &session{leader: l, last: map[string]int64{}}
-	l.session = s
 	l.run.log.Info("leadership gained")
-	l.run.inner.Go(func() { s.lead(ctx) })
+	l.run.inner.Go(func() {
+		defer close(done)
+		s.lead(ctx)
+	})
 }
 
-// lose ends the session: its tasks are cancelled.
+// lose ends the session: its tasks are cancelled, and waited for a little, since the next leader starts them soon.
 func (l *leader) lose() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.owned = false
+	done := l.session
 	if l.cancel != nil {
 		l.cancel(errNotLeader)
-		l.cancel = nil
+		l.cancel, l.session = nil, nil
 		l.run.log.Info("leadership lost")
+	}
+	l.mu.Unlock()
+	if done == nil {
+		return
+	}
+	timer := time.NewTimer(loseBudget)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		l.run.log.Warn("leader tasks still run after leadership was lost")
 	}
 }
 
@@ -170,14 +187,14 @@ func (s *session) fire(ctx context.Context, t *app.Timer, due time.Time) bool {
 	s.mu.Lock()
 	last, ran := s.last[t.Name]
 	s.mu.Unlock()
-	if ran && due.UnixMilli() <= last {
+	if ran && due.UnixMilli() <= last || s.leader.run.soft.Err() != nil {
 		return false
 	}
 	err := s.prove(ctx, t.Name, due)
 	if err != nil && ctx.Err() == nil {
 		s.leader.run.log.Warn("leader timer not run", "timer", t.Name, "err", err)
 	}
-	return err == nil
+	return err == nil && ctx.Err() == nil
 }
 
 // prove commits the offset of the leader partition with the time that the named timer is due. While the group rebalances it tries

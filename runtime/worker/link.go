@@ -45,6 +45,7 @@ type link struct {
 	ensured  map[string]bool
 
 	replies replies
+	readers sync.WaitGroup // of replies
 }
 
 func newLink(cfg Config, metrics prometheus.Registerer) *link {
@@ -256,6 +257,7 @@ func (l *link) close(ctx context.Context) {
 	}
 	defer l.unlock()
 	l.closed = true
+	l.readers.Wait()
 	if c := l.client.Swap(nil); c != nil {
 		c.Close()
 	}

@@ -42,7 +42,7 @@ func (o *outbox) Send(ctx context.Context, r *topic.Record, cause *agent.Cause) 
 
 // post sends r, which its epoch counts already.
 func (o *outbox) post(ctx context.Context, c *broker.Client, epoch int64, r *topic.Record, cause *agent.Cause) error {
-	err := o.link.produce(ctx, c, r, func(_ topic.Record, err error) { o.acknowledged(epoch, r, cause, err) })
+	err := o.link.produce(ctx, c, r, func(stored topic.Record, err error) { o.acknowledged(epoch, &stored, cause, err) })
 	if err != nil {
 		o.end(epoch)
 		return err
@@ -50,6 +50,11 @@ func (o *outbox) post(ctx context.Context, c *broker.Client, epoch int64, r *top
 	o.metrics.sent.Inc()
 	return nil
 }
+
+// sendError is why nothing that was sent can be acknowledged any more.
+type sendError struct{ error }
+
+func (e *sendError) Unwrap() error { return e.error }
 
 // begin counts a send of the current epoch.
 func (o *outbox) begin() int64 {
@@ -102,7 +107,7 @@ func (o *outbox) flush(ctx context.Context, epoch int64) error {
 		o.mu.Lock()
 		if o.err != nil {
 			defer o.mu.Unlock()
-			return o.err
+			return &sendError{o.err}
 		}
 		if o.settledLocked(epoch) {
 			o.mu.Unlock()
@@ -143,7 +148,7 @@ func (o *outbox) unsettled() (n int64) {
 	return n
 }
 
-// acknowledged hears of a send; it runs on the producer's goroutine.
+// acknowledged hears of a send; it runs on the producer's goroutine. r is the producer's own: the sender's may be used again.
 func (o *outbox) acknowledged(epoch int64, r *topic.Record, cause *agent.Cause, err error) {
 	switch {
 	case err == nil:
@@ -235,7 +240,7 @@ func (o *outbox) shorten(ctx context.Context, epoch int64, r *topic.Record, caus
 		return
 	}
 	short := *r
-	short.Key, short.Value, short.Headers = nil, nil, nil
+	short.Partition, short.Key, short.Value, short.Headers = topic.Any, nil, nil, nil
 	for _, h := range r.Headers {
 		if strings.HasPrefix(h.Key, "faust-") && h.Key != agent.HeaderTraceback {
 			short.Headers = append(short.Headers, h)

@@ -83,7 +83,7 @@ func (l *link) listen(ctx context.Context, c *broker.Client) (string, error) {
 	if rd == nil {
 		rd = &reader{ready: make(chan struct{}), done: make(chan struct{})}
 		p.reader = rd
-		go l.read(c, name, rd)
+		l.readers.Go(func() { l.read(c, name, rd) })
 	}
 	p.mu.Unlock()
 	select {

@@ -51,6 +51,7 @@ type run struct {
 	reason      error // why the worker stops
 	operational bool
 	stopping    bool
+	joining     bool // the stop waits for tasks now
 }
 
 func newRun(ctx context.Context, cfg Config) *run {
@@ -228,7 +229,7 @@ func (r *run) ready(info Info) {
 	for _, t := range r.app.Tasks {
 		if !t.OnLeader {
 			name := "task " + t.Name
-			r.tasks.run(context.WithoutCancel(r.soft), name, func(ctx context.Context) { r.report.task(ctx, name, t.Run(ctx)) })
+			r.tasks.run(r.tasks.ctx, name, func(ctx context.Context) { r.report.task(ctx, name, t.Run(ctx)) })
 		}
 	}
 	base := time.Now()
@@ -247,7 +248,7 @@ func (r *run) Send(ctx context.Context, rec *topic.Record, done func(topic.Recor
 	return r.link.send(ctx, rec, func(stored topic.Record, err error) {
 		if err != nil {
 			r.metrics.refused.Inc()
-			r.sendFailed(*rec, err)
+			r.sendFailed(stored, err)
 		}
 		if done != nil {
 			done(stored, err)

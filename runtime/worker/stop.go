@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -35,9 +34,13 @@ func (r *run) stop() error {
 	r.kill(errGrace)
 	r.leave(left)
 
-	r.tasks.cancel(errStopping)
 	ctx, cancel := context.WithTimeout(context.Background(), left())
 	defer cancel()
+	r.mu.Lock()
+	r.joining = true
+	r.mu.Unlock()
+	r.hooks.wait(ctx) // partitions_revoked
+	r.tasks.cancel(errStopping)
 	ended = r.tasks.join(ctx) == nil && ended
 	if r.site != nil {
 		r.site.close(ctx)
@@ -49,7 +52,7 @@ func (r *run) stop() error {
 	if !ended {
 		stuck = r.waiting()
 		r.log.Error("stopped without waiting any longer", "waiting", stuck)
-		r.log.Info(r.dump())
+		r.log.Error("where tasks stand", "dump", r.dump())
 	}
 	r.link.close(ctx)
 	if r.slot != nil {
@@ -100,7 +103,13 @@ func (r *run) result(stuck []string) error {
 // waiting names what a stop waits for.
 func (r *run) waiting() []string {
 	list := waitingLanes(append(r.fetch.snapshot(), r.channels...))
-	return append(list, r.tasks.waiting()...)
+	r.mu.Lock()
+	joining := r.joining
+	r.mu.Unlock()
+	if joining {
+		list = append(list, r.tasks.waiting()...)
+	}
+	return list
 }
 
 // tellWaiting calls the event when the stop takes long.
@@ -118,9 +127,4 @@ func (r *run) tellWaiting(over <-chan struct{}) {
 			r.cfg.Events.Waiting(list)
 		}
 	}
-}
-
-// isStop tells whether err only says that the worker or the context of a call ended.
-func isStop(err error) bool {
-	return errors.Is(err, errStopping) || errors.Is(err, errGrace) || errors.Is(err, context.Canceled)
 }

@@ -122,6 +122,16 @@ func (s *serial) add(f func(ctx context.Context)) {
 	}
 }
 
+// wait waits until nothing is left to do.
+func (s *serial) wait(ctx context.Context) {
+	done := make(chan struct{})
+	s.add(func(context.Context) { close(done) })
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 func (s *serial) drain(ctx context.Context) {
 	for {
 		s.mu.Lock()

@@ -41,6 +41,9 @@ func (r *run) tick(ctx context.Context, t *app.Timer) {
 		name = "crontab " + t.Name
 	}
 	done := make(chan struct{})
+	if ctx == r.soft {
+		ctx = r.tasks.ctx // a run that has begun is not cut off by the beginning of the stop
+	}
 	r.tasks.run(ctx, name, func(ctx context.Context) {
 		defer close(done)
 		r.report.task(ctx, name, t.Run(ctx))

@@ -70,7 +70,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	r := newRun(ctx, w.cfg)
 	w.current.Store(r)
 	w.cfg.App.Attach(r)
-	if err := r.start(); err != nil {
+	if err := r.start(); err != nil && r.soft.Err() == nil {
 		r.halt(err)
 	}
 	<-r.soft.Done()
