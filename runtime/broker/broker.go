@@ -134,6 +134,7 @@ func (c Config) options(role string) []kgo.Opt {
 	if c.Metrics != nil && role != "" {
 		opts = append(opts, kgo.WithHooks(kprom.NewMetrics("faust_kafka",
 			kprom.Registerer(&tolerant{Registerer: c.Metrics}),
+			kprom.FetchAndProduceDetail(kprom.ByTopic, kprom.Records, kprom.Batches, kprom.CompressedBytes, kprom.UncompressedBytes, kprom.ConsistentNaming),
 			kprom.WithStaticLabel(prometheus.Labels{"client": role}))))
 	}
 	return opts

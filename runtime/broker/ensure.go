@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,9 @@ const (
 	keyPolicy    = "cleanup.policy"
 	keyLimit     = "max.message.bytes"
 )
+
+// nameRule is Kafka's own, which the embedded broker does not check.
+var nameRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 // embeddedRetention is Kafka's own default. The embedded broker deletes old records only of topics that name a retention.
 const embeddedRetention = 7 * 24 * time.Hour
@@ -42,6 +46,9 @@ func (c *Client) Ensure(ctx context.Context, declared []topic.Topic, defaults to
 	}
 	names := make([]string, len(declared))
 	for i, t := range declared {
+		if !nameRule.MatchString(t.Name) || t.Name == "." || t.Name == ".." {
+			return nil, fmt.Errorf("topic %q: a name has up to 249 letters, digits, '.', '_' and '-'", t.Name)
+		}
 		names[i] = t.Name
 		c.topics.info(t.Name).crc32.Store(t.Partitioner == topic.CRC32)
 	}
