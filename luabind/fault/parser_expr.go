@@ -59,7 +59,7 @@ func (p *parser) expression(limit int) *node {
 		if op == ".." && right.kind == binaryNode && right.name == ".." {
 			p.unop(right) // the engine joins a whole row at once
 		}
-		if op != "and" && op != "or" {
+		if op != "and" && op != "or" && !folded(n) {
 			p.op(n)
 		}
 		left = n
@@ -125,10 +125,23 @@ func (p *parser) unary() *node {
 	}
 	x := p.expression(unaryPower)
 	n := &node{kind: unaryNode, pos: t.pos, end: x.end, line: x.line, name: op, kids: []*node{x}}
-	if op != "not" {
+	if op != "not" && !folded(n) {
 		p.op(n)
 	}
 	return n
+}
+
+// folded tells whether the compiler calculates n itself.
+func folded(n *node) bool {
+	switch n.kind {
+	case numberNode:
+		return true
+	case unaryNode:
+		return n.name == "-" && folded(n.kids[0])
+	case binaryNode:
+		return strings.Contains("+-*/%^", n.name) && folded(n.kids[0]) && folded(n.kids[1])
+	}
+	return false
 }
 
 // name makes the node of a name.

@@ -92,7 +92,7 @@ func (d *drawing) error(e *Error, message string) {
 		d.line(d.bar(""))
 	}
 	d.notes(e)
-	d.trace(e.Trace)
+	d.trace(e)
 }
 
 // bar is the left margin of an excerpt, with a line number or without.
@@ -220,7 +220,8 @@ func (d *drawing) notes(e *Error) {
 }
 
 // trace draws the frames. The short form leaves out those of the runtime, and all of them if there is only what the excerpt says.
-func (d *drawing) trace(trace []Frame) {
+func (d *drawing) trace(e *Error) {
+	trace := e.Trace
 	if len(trace) == 0 || d.cfg.Traceback == "none" {
 		return
 	}
@@ -234,7 +235,7 @@ func (d *drawing) trace(trace []Frame) {
 				shown = append(shown, f)
 			}
 		}
-		if hidden == 0 && len(shown) == 1 && shown[0].What == mainChunk {
+		if len(shown) == 0 || len(shown) == 1 && shown[0].What == mainChunk && shown[0].Line == e.Place.Line {
 			return
 		}
 	}

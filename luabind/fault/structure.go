@@ -66,7 +66,7 @@ func (s *structure) isName(i int) bool {
 		return false
 	}
 	prev, next := s.tokens[i-1], s.tokens[i+1]
-	if prev.is(".") || prev.is(":") && prev.line == s.tokens[i].line || prev.is("local") {
+	if prev.is(".") || prev.is(":") && prev.line == s.tokens[i].line || prev.is("local") && !s.tokens[i].is("function") {
 		return true
 	}
 	top := s.top()

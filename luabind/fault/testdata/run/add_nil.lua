@@ -1,0 +1,5 @@
+local total
+local function add(w)
+  total = total + w.amount
+end
+add({ amount = 1 })

@@ -1,0 +1,2 @@
+local n = 'ten'
+print(n + 1)

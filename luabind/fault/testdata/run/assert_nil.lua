@@ -1,0 +1,2 @@
+local file, why = nil, 'no such file'
+assert(file, why)

@@ -1,0 +1,2 @@
+local orders
+table.insert(orders, 1)

@@ -1,0 +1,4 @@
+do
+  local total = { n = 1 }
+end
+print(total.n)

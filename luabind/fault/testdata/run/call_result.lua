@@ -1,0 +1,2 @@
+local function make() return 5 end
+make()(1)

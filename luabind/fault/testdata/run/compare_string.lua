@@ -1,0 +1,2 @@
+local age = '18'
+if age >= 18 then print 'adult' end

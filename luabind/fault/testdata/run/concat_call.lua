@@ -1,0 +1,2 @@
+local function name() end
+print('hello ' .. name() .. '!')

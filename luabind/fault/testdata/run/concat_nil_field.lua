@@ -1,0 +1,2 @@
+local user = { nam = 'x' }
+print('hello ' .. user.name)

@@ -1,0 +1,2 @@
+local name = { 'x' }
+local s = 'hello ' .. name .. '!'

@@ -1,0 +1,5 @@
+local Account = {}
+function Account:show()
+  print(self.balance)
+end
+Account.show()

@@ -1,0 +1,1 @@
+error { code = 42, message = 'no such user', user = 'u1' }

@@ -1,0 +1,2 @@
+local E = setmetatable({}, { __tostring = function() return 'my own error' end })
+error(E)

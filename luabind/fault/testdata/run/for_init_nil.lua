@@ -1,0 +1,2 @@
+local first
+for i = first, 10 do print(i) end

@@ -1,0 +1,3 @@
+local s = ('abc'):gsub('%w', function(c)
+  return lookup[c]
+end)

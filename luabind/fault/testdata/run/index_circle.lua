@@ -1,0 +1,4 @@
+local a, b = {}, {}
+setmetatable(a, { __index = b })
+setmetatable(b, { __index = a })
+print(a.x)

@@ -1,0 +1,6 @@
+local function inner(o) return o.foo.bar end
+local function outer()
+  local x = inner({})
+  return x
+end
+outer()

@@ -1,0 +1,3 @@
+local counts = {}
+local key = 'a'
+print(counts[key].total)

@@ -1,0 +1,1 @@
+local s = string.formt('%d', 1)

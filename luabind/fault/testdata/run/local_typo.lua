@@ -1,0 +1,2 @@
+local withdrawals = {}
+print(withdrawal.x)

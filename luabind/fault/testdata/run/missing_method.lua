@@ -1,0 +1,2 @@
+local t = { mising = 1, missingg = function() end }
+t:missing()

@@ -1,0 +1,3 @@
+local t = {}
+local id
+t[id] = 1

@@ -1,0 +1,3 @@
+local handlers = { start = 5 }
+local name = 'start'
+handlers[name]()

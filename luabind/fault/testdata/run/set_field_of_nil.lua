@@ -1,0 +1,3 @@
+local t = nil
+local u = t
+t.x = 1

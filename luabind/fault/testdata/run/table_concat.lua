@@ -1,0 +1,2 @@
+local parts = { 'a', {}, 'c' }
+print(table.concat(parts, ','))

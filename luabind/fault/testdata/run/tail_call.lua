@@ -1,0 +1,4 @@
+local function g() return undefined_function() end
+local function f() return g() end
+local function h() f() end
+h()

@@ -1,0 +1,2 @@
+local input = 'abc'
+local n = tonumber(input) + 1

@@ -1,0 +1,5 @@
+local db
+local function get(k)
+  return db[k]
+end
+get('x')
