@@ -125,6 +125,7 @@ func (s *session) lead(ctx context.Context) {
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	before := s.last
 	for _, t := range r.app.Tasks {
 		if t.OnLeader {
 			wg.Go(func() { s.task(ctx, t) })
@@ -133,7 +134,7 @@ func (s *session) lead(ctx context.Context) {
 	for _, t := range r.app.Timers {
 		if t.OnLeader {
 			base := time.Now()
-			if last, ok := s.last[t.Name]; ok {
+			if last, ok := before[t.Name]; ok {
 				base = time.UnixMilli(last)
 			}
 			wg.Go(func() { r.runTimer(ctx, t, base, s.fire) })
