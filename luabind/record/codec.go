@@ -172,3 +172,9 @@ func (c recordCodec) Encode(_ *lua.LState, buf []byte, v lua.LValue) ([]byte, er
 	}
 	return buf, nil
 }
+
+// CodecSchema gives the record type that a codec is of.
+func CodecSchema(c Codec) (*Schema, bool) {
+	r, ok := c.(recordCodec)
+	return r.s, ok
+}

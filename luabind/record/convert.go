@@ -164,25 +164,55 @@ func newTable(list, fields int) *lua.LTable {
 }
 
 // copyValue copies what could be changed in place: tables and records. Everything else is given back as it is.
-func (g *Registry) copyValue(v lua.LValue) lua.LValue {
+func (g *Registry) copyValue(v lua.LValue) lua.LValue { return (&copier{}).value(v) }
+
+// copier copies a value that may contain itself.
+type copier struct{ seen map[lua.LValue]lua.LValue }
+
+func (c *copier) value(v lua.LValue) lua.LValue {
 	switch x := v.(type) {
 	case *lua.LTable:
-		return g.copyTable(x)
+		if done, ok := c.seen[v]; ok {
+			return done
+		}
+		to := newTable(x.Len(), 0)
+		to.Metatable = x.Metatable
+		c.remember(v, to)
+		for k, v := x.Next(lua.LNil); k != lua.LNil; k, v = x.Next(k) {
+			to.RawSet(k, c.value(v))
+		}
+		return to
 	case *lua.LUserData:
 		if o, ok := x.Value.(*Object); ok {
-			return o.clone().Self()
+			return c.record(o)
 		}
 	}
 	return v
 }
 
-func (g *Registry) copyTable(t *lua.LTable) *lua.LTable {
-	c := newTable(t.Len(), 0)
-	c.Metatable = t.Metatable
-	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		c.RawSet(k, g.copyValue(v))
+func (c *copier) remember(v, copied lua.LValue) {
+	if c.seen == nil {
+		c.seen = map[lua.LValue]lua.LValue{}
 	}
-	return c
+	c.seen[v] = copied
+}
+
+// record copies a record: assigning to one leaves the other alone. Lists and maps that were read are copied, too.
+func (c *copier) record(o *Object) lua.LValue {
+	if done, ok := c.seen[o.Self()]; ok {
+		return done
+	}
+	to := o.schema.NewObject()
+	to.raw, to.dirty, to.opened = o.raw, o.dirty, o.opened
+	to.Escape()
+	copy(to.slots, o.slots)
+	c.remember(o.Self(), to.Self())
+	for i, v := range o.vals {
+		if v != nil {
+			to.vals[i] = c.value(v)
+		}
+	}
+	return to.Self()
 }
 
 // equal compares by value: records, lists and maps deeply, int64, decimal, datetime and date by what they are.

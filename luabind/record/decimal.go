@@ -49,10 +49,15 @@ func parseDecimal(s string) (*apd.Decimal, bool) {
 		return nil, false
 	}
 	d, _, err := apd.NewFromString(s)
-	if err != nil || d.Form != apd.Finite || d.NumDigits() > decimalDigits || d.Exponent > decimalDigits || d.Exponent < -decimalDigits {
+	if err != nil || d.Form != apd.Finite || !writable(d) {
 		return nil, false
 	}
 	return d, true
+}
+
+// writable tells whether a decimal's digits can be written out in bounds.
+func writable(d *apd.Decimal) bool {
+	return d.NumDigits() <= decimalDigits && d.Exponent <= decimalDigits && d.Exponent >= -decimalDigits
 }
 
 // decimalOf gives the decimal that a value stands for.
@@ -105,7 +110,7 @@ func (g *Registry) arithDecimal(op string, f func(d, a, b *apd.Decimal) (apd.Con
 		}
 		var d apd.Decimal
 		cond, err := f(&d, a, b)
-		if err != nil || d.Form != apd.Finite || op != "/" && cond.Inexact() {
+		if err != nil || d.Form != apd.Finite || op != "/" && cond.Inexact() || !writable(&d) {
 			return nil, invalid("", "decimal %s: the result has more than %d digits", op, decimalDigits)
 		}
 		return g.newDecimal(&d, false), nil

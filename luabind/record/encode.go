@@ -153,15 +153,11 @@ func (g *Registry) appendRecord(buf []byte, s *Schema, v lua.LValue, depth int) 
 // members that the type does not know included, and new ones at the end.
 func (o *Object) appendJSON(buf []byte, depth int) ([]byte, *problem) {
 	if o.raw == nil {
-		return o.appendFields(append(buf, '{'), true, depth)
+		return o.appendFields(append(buf, '{'), nil, true, depth)
 	}
 	if !o.dirty && o.opened {
 		for i := range o.vals {
-			changed, p := o.changedInside(i, depth)
-			if p != nil {
-				return buf, p
-			}
-			if changed {
+			if o.changedInside(i) {
 				o.slots[i].set, o.dirty = true, true
 			}
 		}
@@ -173,32 +169,26 @@ func (o *Object) appendJSON(buf []byte, depth int) ([]byte, *problem) {
 }
 
 // changedInside tells whether a list, map or record that was read has been changed in place: it is compared with what the raw bytes give.
-func (o *Object) changedInside(i, depth int) (bool, *problem) {
+func (o *Object) changedInside(i int) bool {
 	f := &o.schema.fields[i]
 	v := o.vals[i]
 	if v == nil || o.slots[i].set || (f.typ.kind != kList && f.typ.kind != kMap && f.typ.kind != kRecord && f.typ.kind != kAny) {
-		return false, nil
+		return false
 	}
 	g := o.schema.reg
 	old := g.convert(f.typ, o.raw, o.slots[i], &f.stat)
 	if old == lua.LNil && f.def != nil {
 		old = f.def
 	}
-	if g.equal(old, v, 0) {
-		return false, nil
-	}
-	_, p := g.appendTyped(nil, f.typ, v, depth)
-	if p != nil {
-		return false, p.in(f.name)
-	}
-	return true, nil
+	return !g.equal(old, v, 0)
 }
 
 // appendMerged appends the members of the raw object with their values of now.
 func (o *Object) appendMerged(buf []byte, depth int) ([]byte, *problem) {
 	first := true
-	i, closed, _ := opening(o.raw, skipSpace(o.raw, 0), '}', 0)
-	for !closed {
+	done := make([]bool, len(o.slots))
+	i, closed, p := opening(o.raw, skipSpace(o.raw, 0), '}', 0)
+	for !closed && p == nil {
 		start := i
 		name, kind, at, _ := scanKey(o.raw, i)
 		_, end := token(o.raw, at)
@@ -206,12 +196,17 @@ func (o *Object) appendMerged(buf []byte, depth int) ([]byte, *problem) {
 		switch {
 		case f < 0:
 			buf = append(comma(buf, &first), o.raw[start:end]...)
-		case !o.slots[f].set && (uint32(at) == o.slots[f].off || uint32(at)+1 == o.slots[f].off):
+		case o.slots[f].set && !done[f]:
+			done[f] = true
+			if buf, p = o.appendField(buf, f, &first, depth); p != nil {
+				return buf, p
+			}
+		case uint32(at) == o.slots[f].off || uint32(at)+1 == o.slots[f].off: // of several of one name the last counts
 			buf = append(comma(buf, &first), o.raw[start:end]...)
 		}
-		i, closed, _ = element(o.raw, end, '}')
+		i, closed, p = element(o.raw, end, '}')
 	}
-	return o.appendFields(buf, first, depth)
+	return o.appendFields(buf, done, first, depth)
 }
 
 func comma(buf []byte, first *bool) []byte {
@@ -222,21 +217,32 @@ func comma(buf []byte, first *bool) []byte {
 	return append(buf, ',')
 }
 
-// appendFields appends the fields that a script set, in the order of declaration, and the closing brace.
-func (o *Object) appendFields(buf []byte, first bool, depth int) ([]byte, *problem) {
+// appendFields appends the fields that a script set and that are not done yet, in the order of declaration, and the closing brace.
+func (o *Object) appendFields(buf []byte, done []bool, first bool, depth int) ([]byte, *problem) {
 	var p *problem
-	for i := range o.vals {
-		v := o.vals[i]
-		if !o.slots[i].set || v == lua.LNil {
+	for f := range o.vals {
+		if !o.slots[f].set || done != nil && done[f] {
 			continue
 		}
-		f := &o.schema.fields[i]
-		buf = append(comma(buf, &first), f.token...)
-		if buf, p = o.schema.reg.appendTyped(buf, f.typ, v, depth); p != nil {
-			return buf, p.in(f.name)
+		if buf, p = o.appendField(buf, f, &first, depth); p != nil {
+			return buf, p
 		}
 	}
 	return append(buf, '}'), nil
+}
+
+// appendField appends a field that a script set, unless it is absent.
+func (o *Object) appendField(buf []byte, i int, first *bool, depth int) ([]byte, *problem) {
+	v := o.vals[i]
+	if v == lua.LNil {
+		return buf, nil
+	}
+	f := &o.schema.fields[i]
+	buf, p := o.schema.reg.appendTyped(append(comma(buf, first), f.token...), f.typ, v, depth)
+	if p != nil {
+		return buf, p.in(f.name)
+	}
+	return buf, nil
 }
 
 // Append appends the record as JSON. The error is a *fault.Error with code validation: what was put into a list or map in place may be wrong.

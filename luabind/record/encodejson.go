@@ -45,7 +45,7 @@ func (p *problem) unencodable() error {
 	default:
 		where += "." + p.path
 	}
-	return invalid(p.tip, "not JSON: '%s' %s", where, p.what)
+	return invalid(p.tip, "not JSON: '%s' %s", cut(where, 100), p.what)
 }
 
 // checkPlain checks that a value can be written as JSON.

@@ -141,7 +141,10 @@ func (p *printer) table(t *lua.LTable, depth int) string {
 	}
 	p.open[t] = true
 	defer delete(p.open, t)
-	n := t.Len()
+	n := 0 // not Len, which counts the gaps that the engine fills
+	for t.RawGetInt(n+1) != lua.LNil {
+		n++
+	}
 	var parts []part
 	for i := 1; i <= min(n, inspectItems); i++ {
 		parts = append(parts, part{"", p.value(t.RawGetInt(i), depth+1)})

@@ -111,12 +111,12 @@ func whole(f float64) (int64, bool) {
 	return int64(f), true
 }
 
-// appendFloat writes a finite number as short as it can be read back.
+// appendFloat writes a finite number as short as it can be read back. Beyond 2^53 it has an exponent, so that nobody takes its digits for exact.
 func appendFloat(buf []byte, f float64) []byte {
-	if n := int64(f); float64(n) == f && n > -maxSafe && n < maxSafe {
+	if n := int64(f); n != 0 && float64(n) == f && n >= -maxSafe && n <= maxSafe {
 		return strconv.AppendInt(buf, n, 10)
 	}
-	if abs := math.Abs(f); abs < 1e-6 || abs >= 1e21 {
+	if abs := math.Abs(f); abs != 0 && abs < 1e-6 || abs > maxSafe {
 		return strconv.AppendFloat(buf, f, 'e', -1, 64)
 	}
 	return strconv.AppendFloat(buf, f, 'f', -1, 64)

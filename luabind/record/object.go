@@ -180,17 +180,9 @@ func (s *Schema) example() string {
 	return s.fields[0].name + " = ..."
 }
 
-// clone copies a record: assigning to one leaves the other alone. Lists and maps that were read are copied, too.
+// clone copies a record and what is in it.
 func (o *Object) clone() *Object {
-	c := o.schema.NewObject()
-	c.raw, c.dirty, c.opened = o.raw, o.dirty, o.opened
-	c.Escape()
-	copy(c.slots, o.slots)
-	for i, v := range o.vals {
-		if v != nil {
-			c.vals[i] = o.schema.reg.copyValue(v)
-		}
-	}
+	c, _ := ObjectOf(o.schema.reg.copyValue(o.Self()))
 	return c
 }
 

@@ -62,7 +62,7 @@ func (p *problem) text() string {
 	case p.path == "":
 		return p.what
 	}
-	return "'" + p.path + "' " + p.what
+	return "'" + cut(p.path, 100) + "' " + p.what
 }
 
 // validation is the problem as the error of a script that made the value.

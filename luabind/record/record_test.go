@@ -140,7 +140,7 @@ func TestRecordFromMessage(t *testing.T) {
 		t.Errorf("unchanged, it was written as %s", got)
 	}
 	b.eval(`w.amount = 2`)
-	if got := b.encode(o); got != `{"user":"user_123","country":"country_3","date":"2026-11-23T18:00:00Z","amount":2}` {
+	if got := b.encode(o); got != `{"user":"user_123","country":"country_3","amount":2,"date":"2026-11-23T18:00:00Z"}` {
 		t.Errorf("changed, it was written as %s", got)
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"faust/luabind/fault"
 )
 
+// sparse is the size that the list part of a table may reach by whole numbers as keys: the engine fills the places between them.
+const sparse = 10_000
+
 // slot is where a field's JSON value is in the raw bytes: a string without its quotes, everything else as it is.
 type slot struct {
 	off, end uint32
@@ -180,22 +183,28 @@ func (g *Registry) scanList(t *typ, b []byte, i, depth int) (int, jsonKind, *pro
 
 func (g *Registry) scanMap(t *typ, b []byte, i, depth int) (int, jsonKind, *problem) {
 	i, closed, p := opening(b, i, '}', depth)
+	count, top := 0, lua.LNumber(0)
 	for !closed && p == nil {
 		var name []byte
 		var kind jsonKind
 		if name, kind, i, p = scanKey(b, i); p != nil {
 			break
 		}
-		if kind == jEscaped {
-			name = unescape(nil, name)
-		}
-		if _, ok := mapKey(t.key, name); !ok {
+		name = plain(name, kind)
+		k, ok := mapKey(t.key, name)
+		if !ok {
 			return 0, 0, wrong("has the key %s, expected %s", strconv.Quote(cut(string(name), 40)), t.key)
+		}
+		if n, ok := k.(lua.LNumber); ok && n < lua.LNumber(lua.MaxArrayIndex) {
+			count, top = count+1, max(top, n)
 		}
 		if i, _, p = g.scanTyped(t.elem, b, i, depth+1, false); p != nil {
 			return 0, 0, p.key(string(name))
 		}
 		i, closed, p = element(b, i, '}')
+	}
+	if p == nil && top > lua.LNumber(sparse+16*count) {
+		p = wrong("has the key %v among %d; that is too sparse for a table", top, count).hint("declare the keys as string")
 	}
 	return i, jObject, p
 }

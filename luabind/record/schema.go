@@ -218,13 +218,15 @@ func (s *Schema) setChoices(t *typ, v lua.LValue, where string) error {
 	if !ok || list.Len() == 0 || (t.kind != kString && t.kind != kInt && t.kind != kFloat) {
 		return usage("", "choices of %s: a list of values for a string, int or float", where)
 	}
+	var choices []lua.LValue
 	for i := 1; i <= list.Len(); i++ {
 		choice, p := s.reg.coerce(t, list.RawGetInt(i), 0)
 		if p != nil {
 			return usage(p.tip, "choices of %s: %s", where, p.item(i).text())
 		}
-		t.choices = append(t.choices, choice)
+		choices = append(choices, choice)
 	}
+	t.choices = choices
 	return nil
 }
 
