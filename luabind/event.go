@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/record"
 	"faust/luabind/vm"
 	"faust/runtime/agent"
 	"faust/runtime/topic"
@@ -49,7 +50,9 @@ func newEvent(in *body, ev *agent.Event) *eventObject {
 func (in *body) eventObject(ev *agent.Event) *eventObject {
 	if in.event == nil || in.event.ev != ev {
 		in.event = newEvent(in, ev)
-		in.event.val = in.value
+		if _, isRecord := record.ObjectOf(in.value); !isRecord { // a record is one of the event's own: the loop may use its again
+			in.event.val = in.value
+		}
 	}
 	return in.event
 }

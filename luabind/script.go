@@ -82,6 +82,7 @@ type binding struct {
 	stdout *output
 	table  *lua.LTable // app
 	kinds  kinds
+	direct *direct // nil: without the load-time pass
 
 	settings configured
 	topics   declared[*topicObject]
@@ -122,10 +123,15 @@ func newBinding(path string, cfg Config) (*binding, error) {
 	b.stdout.to(cfg.LoadPrint)
 	b.app = &app.App{File: path, About: about(string(src)), Settings: settings}
 	b.settings.path = path
-	b.vm = vm.New(vm.Config{
+	machine := vm.Config{
 		Root: filepath.Dir(abs), Stdout: b.stdout, Lax: cfg.Lax || !settings.Strict, Unsafe: cfg.Unsafe,
 		Modules: b.modules(), Log: cfg.Log,
-	})
+	}
+	if !cfg.NoPass {
+		b.direct = &direct{b: b}
+		machine.Pass = b.direct.rewritten
+	}
+	b.vm = vm.New(machine)
 	return b, nil
 }
 
@@ -162,6 +168,9 @@ func (b *binding) open(L *lua.LState) {
 	b.kinds = kinds{
 		topic: b.topicKind(L), agent: b.agentKind(L), channel: b.channelKind(L), stream: b.streamKind(L),
 		event: b.eventKind(L), sending: b.sendingKind(L), task: b.taskKind(L), item: b.itemKind(L),
+	}
+	if b.direct != nil {
+		b.direct.open(L)
 	}
 	b.table = b.appTable(L)
 	for name, v := range map[string]lua.LValue{

@@ -40,11 +40,7 @@ func (b *binding) send(a *args, t *topicObject) lua.LValue {
 // record makes the record that a send describes.
 func (t *topicObject) record(o options) topic.Record {
 	value := o.value("value")
-	if value == lua.LNil {
-		e := usage("%s: value is nil", o.args.name)
-		e.Hints = []string{"value = null  sends a tombstone, which deletes the key from a compacted topic"}
-		vm.Raise(o.args.L, e)
-	}
+	t.checkValue(o.args, value)
 	r := topic.Record{Topic: t.decl.Name, Partition: topic.Any}
 	t.encode(o.args, &r, o.value("key"), value)
 	if o.table != nil {
@@ -52,6 +48,13 @@ func (t *topicObject) record(o options) topic.Record {
 	}
 	t.checkSize(o.args, &r)
 	return r
+}
+
+// checkValue refuses nil, which is more often a mistake than a tombstone.
+func (t *topicObject) checkValue(a *args, value lua.LValue) {
+	if value == lua.LNil {
+		a.hint("value = null  sends a tombstone, which deletes the key from a compacted topic", "%s: value is nil", a.name)
+	}
 }
 
 // encode fills in key and value. A missing key is no key.

@@ -47,17 +47,21 @@ const (
 type Site struct {
 	Fields []string // of a loop: fields read as loop variables; of a send: names in its table, in order; of a literal: its names
 	Record []string // of a send whose value is a literal O{...}: the literal's names, which stand in a row after O
+	File   string
+	Line   int // where the literal is called; errors about it belong there
 }
 
 // Pass rewrites chunks and remembers their sites. One Pass serves one machine; it is not for concurrent use.
 type Pass struct {
 	Sites []Site
+	file  string
 }
 
 // Chunk rewrites a chunk. The result is a chunk that, called with the hidden functions, returns the function to run. changed is
 // false, and the chunk untouched, if nothing was to be done.
-func (p *Pass) Chunk(chunk []ast.Stmt) (out []ast.Stmt, changed bool) {
+func (p *Pass) Chunk(chunk []ast.Stmt, file string) (out []ast.Stmt, changed bool) {
 	before := len(p.Sites)
+	p.file = file
 	body := p.block(chunk)
 	if len(p.Sites) == before {
 		return chunk, false
@@ -76,7 +80,8 @@ func (p *Pass) Chunk(chunk []ast.Stmt) (out []ast.Stmt, changed bool) {
 	return []ast.Stmt{take, give}, true
 }
 
-func (p *Pass) site(s Site) ast.Expr {
+func (p *Pass) site(s Site, where ast.PositionHolder) ast.Expr {
+	s.File, s.Line = p.file, where.Line()
 	p.Sites = append(p.Sites, s)
 	return number(len(p.Sites) - 1)
 }
@@ -136,7 +141,7 @@ func (p *Pass) literal(e ast.Expr) ast.Expr {
 	if !ok {
 		return e
 	}
-	args := append([]ast.Expr{p.site(Site{Fields: names}), ident(typ, e)}, cloneExprs(values)...)
+	args := append([]ast.Expr{p.site(Site{Fields: names}, e), ident(typ, e)}, cloneExprs(values)...)
 	test := call(IsRecord, e, ident(typ, e))
 	direct := &ast.LogicalOpExpr{Operator: "and", Lhs: test, Rhs: call(Make, e, args...)}
 	both := &ast.LogicalOpExpr{Operator: "or", Lhs: direct, Rhs: e}
@@ -160,6 +165,7 @@ func (p *Pass) send(s *ast.FuncCallStmt, keep string) ast.Stmt {
 		return nil
 	}
 	var site Site
+	var literal ast.PositionHolder = f
 	var args, test []ast.Expr
 	after := false
 	for _, field := range table.Fields {
@@ -169,7 +175,7 @@ func (p *Pass) send(s *ast.FuncCallStmt, keep string) ast.Stmt {
 		}
 		site.Fields = append(site.Fields, name)
 		if typ, names, values, ok := recordLiteral(field.Value); ok && name == "value" {
-			site.Record = names
+			site.Record, literal = names, field.Value
 			test = []ast.Expr{ident(typ, f)}
 			args = append(append(args, ident(typ, f)), cloneExprs(values)...)
 			after = true
@@ -177,7 +183,7 @@ func (p *Pass) send(s *ast.FuncCallStmt, keep string) ast.Stmt {
 		}
 		args = append(args, clone(field.Value).(ast.Expr))
 	}
-	n := p.site(site)
+	n := p.site(site, literal)
 	head := []ast.Expr{n, ident(topic.Value, f)}
 	direct := &ast.FuncCallStmt{Expr: call(Send, f, append(head, args...)...)}
 	at(direct, s)
@@ -212,7 +218,7 @@ func (p *Pass) loop(s *ast.GenericForStmt) ast.Stmt {
 		fields = nil
 	}
 	direct := clone(s).(*ast.GenericForStmt)
-	direct.Exprs = []ast.Expr{call(Each, stream, p.site(Site{Fields: fields}), ident(stream.Value, stream))}
+	direct.Exprs = []ast.Expr{call(Each, stream, p.site(Site{Fields: fields}, s), ident(stream.Value, stream))}
 	for _, f := range fields {
 		direct.Names = append(direct.Names, variable(w, f))
 	}

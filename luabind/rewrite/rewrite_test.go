@@ -206,7 +206,7 @@ func run(t *testing.T, src string, rewritten bool) (string, int) {
 	}
 	changed := false
 	if rewritten {
-		chunk, changed = m.pass.Chunk(chunk)
+		chunk, changed = m.pass.Chunk(chunk, "app.lua")
 	}
 	proto, err := lua.Compile(chunk, "app.lua")
 	if err != nil {
@@ -304,7 +304,7 @@ func TestUntouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	var p Pass
-	if out, changed := p.Chunk(chunk); changed || len(out) != len(chunk) {
+	if out, changed := p.Chunk(chunk, "app.lua"); changed || len(out) != len(chunk) {
 		t.Error("a chunk without common forms was changed")
 	}
 }

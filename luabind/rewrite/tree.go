@@ -222,10 +222,8 @@ func recordLiteral(e ast.Expr) (typ string, names []string, values []ast.Expr, o
 	return id.Value, names, values, true
 }
 
-// sendField tells whether name is a field of send's table.
-func sendField(name string) bool {
-	return contains([]string{"key", "value", "headers", "partition", "timestamp"}, name)
-}
+// sendField tells whether name is a field of the sends that are made cheap.
+func sendField(name string) bool { return name == "key" || name == "value" }
 
 func constantName(f *ast.Field) (string, bool) {
 	if s, ok := f.Key.(*ast.StringExpr); ok {
