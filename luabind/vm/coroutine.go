@@ -145,10 +145,14 @@ func (m *VM) run(L *lua.LState, co *lua.LState, kind threadKind) (int, *fault.Er
 	delete(m.active, co)
 	m.pop(t, th)
 	if L.Get(-n) == lua.LFalse && !th.settled {
-		// Not raised but thrown: the engine has caught the panic of a host function.
-		e := m.goPanic(L, text(L.Get(-1)), nil)
+		// It did not go through our hook: the engine has caught the panic of a host function, or the task ended before the first instruction.
+		v := L.Get(-1)
 		L.Pop(1)
-		L.Push(m.object(m.explain(L, m.object(e))))
+		e := m.interruption(L, v)
+		if e == nil {
+			e = m.explain(L, m.object(m.goPanic(L, text(v), nil)))
+		}
+		L.Push(m.object(e))
 	}
 	return n, th.failure
 }

@@ -54,7 +54,7 @@ type spot struct {
 // It is also called without the baton, to tell where a task is that never gives it away (USR1, the watchdog): then the stack
 // changes while it is read. That is harmless because only single words are read: the pointer to the innermost frame, its function, its parent
 // and its pc. Each is either an old or a new value, never half of both (as an interface or a slice could be); what they point to is
-// kept alive by being pointed to, and a function's code never changes once it runs. So the worst is a line that was true a moment ago. The race detector,
+// kept alive by being pointed to, and a function's code never changes once it runs (m.mu, which the caller holds, orders its making before this: see publish). So the worst is a line that was true a moment ago. The race detector,
 // which could not know this, does not look.
 //
 //go:norace

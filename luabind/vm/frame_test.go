@@ -31,12 +31,12 @@ func TestEngineFacts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ src, want string }{
 		"pcall detaches locals (448)": {`local a function use() return a end pcall(function() error('x') end) a = 42 return tostring(use())`, "nil"},
-		"tonumber knows no exponents":  {`return tostring(tonumber('1e3'))`, "nil"},
-		"a format may lack arguments":  {`return string.format('%d', 1) .. string.format('%s')`, "1%!s(MISSING)"},
-		"infinity has Go's name":       {`return tostring(1/0)`, "+Inf"},
-		"error level 2 is wrong":       {"local function f()\n error('m', 2)\nend\nlocal function g()\n\n  f()\nend\nreturn select(2, pcall(g))", "<string>:2: m"},
-		"pairs ignores __pairs":        {`for k in pairs(setmetatable({x = 1}, {__pairs = function() return function() end end})) do return k end`, "x"},
-		"huge is finite":               {`return tostring(math.huge == 1/0)`, "false"},
+		"tonumber knows no exponents": {`return tostring(tonumber('1e3'))`, "nil"},
+		"a format may lack arguments": {`return string.format('%d', 1) .. string.format('%s')`, "1%!s(MISSING)"},
+		"infinity has Go's name":      {`return tostring(1/0)`, "+Inf"},
+		"error level 2 is wrong":      {"local function f()\n error('m', 2)\nend\nlocal function g()\n\n  f()\nend\nreturn select(2, pcall(g))", "<string>:2: m"},
+		"pairs ignores __pairs":       {`for k in pairs(setmetatable({x = 1}, {__pairs = function() return function() end end})) do return k end`, "x"},
+		"huge is finite":              {`return tostring(math.huge == 1/0)`, "false"},
 	} {
 		L := lua.NewState()
 		defer L.Close()

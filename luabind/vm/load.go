@@ -62,6 +62,7 @@ func (m *VM) translate(src, name string, pass func([]ast.Stmt, string) ([]ast.St
 	if err != nil {
 		return nil, fault.FromCompile(name, src, err)
 	}
+	m.publish()
 	fn := m.root.NewFunctionFromProto(proto)
 	if hidden == nil {
 		return fn, nil
@@ -71,6 +72,14 @@ func (m *VM) translate(src, name string, pass func([]ast.Stmt, string) ([]ast.St
 		return nil, err
 	}
 	return th.Get(-1).(*lua.LFunction), nil
+}
+
+// publish makes compiled code visible to those who read, with m.mu held, which code a task executes: what runs during
+// that was published before.
+func (m *VM) publish() {
+	m.mu.Lock()
+	m.chunks++
+	m.mu.Unlock()
 }
 
 // checkLists finds table constructors that the engine would cut off.

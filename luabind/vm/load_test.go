@@ -60,9 +60,9 @@ func TestLongLists(t *testing.T) {
 func TestPass(t *testing.T) {
 	t.Parallel()
 	var names []string
-	m := open(t, Config{Pass: func(chunk []ast.Stmt, file string) []ast.Stmt {
+	m := open(t, Config{Pass: func(chunk []ast.Stmt, file string) ([]ast.Stmt, []lua.LValue) {
 		names = append(names, file)
-		return chunk[:len(chunk)-1]
+		return chunk[:len(chunk)-1], nil
 	}})
 	if got := eval(t, m, "do return 1 end return 2"); got != "1" {
 		t.Errorf("got %q", got)

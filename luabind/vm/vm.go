@@ -53,8 +53,9 @@ type VM struct {
 	ready   atomic.Bool
 	closing sync.Once
 
-	mu    sync.Mutex // guards tasks, and the fields of a task that say what it waits for
-	tasks map[*task]struct{}
+	mu     sync.Mutex // guards tasks, the fields of a task that say what it waits for, and chunks
+	tasks  map[*task]struct{}
+	chunks int // compiled so far
 
 	// What follows is used with the baton held.
 	pool       []*thread
