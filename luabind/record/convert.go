@@ -61,7 +61,7 @@ func (g *Registry) convertText(t *typ, text []byte, kind jsonKind) lua.LValue {
 		n, _ := base64.StdEncoding.Decode(data, text)
 		return lua.LString(data[:n])
 	case kDatetime:
-		if kind == jInteger || kind == jNumber {
+		if kind.number() {
 			at, _ := unixTime(text, t.format)
 			return g.NewDatetime(at)
 		}

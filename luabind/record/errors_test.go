@@ -24,7 +24,7 @@ func TestDecodeErrors(t *testing.T) {
 			`{"user":null,"country":"NO","amount":1}` + expected},
 		{`{"user":{},"country":"NO","amount":1}`, "decode: not a Withdrawal: 'user' is an object, expected string\nvalue: " +
 			`{"user":{},"country":"NO","amount":1}` + expected},
-		{`[1]`, "decode: not a Withdrawal: is a list, expected an object\nvalue: [1]" + expected},
+		{`[1]`, "decode: not a Withdrawal: it is a list, expected an object\nvalue: [1]" + expected},
 		{`{"user":"u","country":"NO","amount":1,"date":"yesterday"}`, `decode: not a Withdrawal: 'date' is the string "yesterday", ` +
 			`expected a datetime such as "2026-11-23T18:00:00Z"` + "\nvalue: " + `{"user":"u","country":"NO","amount":1,"date":"yesterday"}` + expected},
 		{`{"user":"u","country":"NO","amount":1e999}`, "decode: not a Withdrawal: 'amount' is 1e999, too large for a float\nvalue: " +

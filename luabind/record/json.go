@@ -132,7 +132,7 @@ func (g *Registry) parseObject(b []byte, i, depth int) (lua.LValue, int, *proble
 
 // decodeError is the error for bytes that are no record: what is wrong, the bytes, what was expected, and what may be behind it.
 func (s *Schema) decodeError(raw []byte, p *problem) error {
-	e := &fault.Error{Code: fault.Decode, Message: "not " + article(s.Name) + ": " + p.text()}
+	e := &fault.Error{Code: fault.Decode, Message: "not " + article(s.Name) + ": " + p.sentence()}
 	e.Notes = []fault.Note{{Label: "value", Text: excerpt(raw)}, {Label: "expected", Text: s.Declaration()}}
 	hint := p.tip
 	if p.lost != "" {

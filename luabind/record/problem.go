@@ -65,9 +65,17 @@ func (p *problem) text() string {
 	return "'" + cut(p.path, 100) + "' " + p.what
 }
 
+// sentence is the problem in words that stand alone: it is a list, expected an object.
+func (p *problem) sentence() string {
+	if s := p.text(); p.path != "" || p.at >= 0 || !strings.HasPrefix(s, "is ") {
+		return s
+	}
+	return "it " + p.what
+}
+
 // validation is the problem as the error of a script that made the value.
 func (p *problem) validation(s *Schema) error {
-	e := &fault.Error{Code: fault.Validation, Message: "not " + article(s.Name) + ": " + p.text()}
+	e := &fault.Error{Code: fault.Validation, Message: "not " + article(s.Name) + ": " + p.sentence()}
 	if p.tip != "" {
 		e.Hints = []string{p.tip}
 	}

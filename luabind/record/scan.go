@@ -14,6 +14,9 @@ import (
 // sparse is the size that the list part of a table may reach by whole numbers as keys: the engine fills the places between them.
 const sparse = 10_000
 
+// maxPlain is the length from which a number without exponent may be too large for a double.
+const maxPlain = 300
+
 // slot is where a field's JSON value is in the raw bytes: a string without its quotes, everything else as it is.
 type slot struct {
 	off, end uint32
@@ -118,13 +121,23 @@ func (s *Schema) scanField(b []byte, i, f int, slot *slot, depth int) (int, *pro
 	start := i
 	var kind jsonKind
 	var p *problem
-	if field.typ.kind == kString && i < len(b) && b[i] == '"' && field.typ.choices == nil {
+	switch { // the common ones without detour
+	case field.typ.kind == kString && i < len(b) && b[i] == '"' && field.typ.choices == nil:
 		end, kind, p := scanString(b, i+1)
 		if p != nil {
 			return 0, p
 		}
 		slot.off, slot.end, slot.kind = uint32(i+1), uint32(end), kind
 		return end + 1, nil
+	case field.typ.kind == kFloat && isDigit(b, i) && field.typ.limits == nil && field.typ.choices == nil:
+		end, kind, p := scanNumber(b, i)
+		if p != nil {
+			return 0, p
+		}
+		if kind != jExponent && end-i < maxPlain {
+			slot.off, slot.end, slot.kind = uint32(i), uint32(end), kind
+			return end, nil
+		}
 	}
 	if i, kind, p = s.reg.scanTyped(field.typ, b, i, depth+1, field.def != nil); p != nil {
 		return 0, p.in(field.name)
@@ -223,7 +236,7 @@ func mapKey(t *typ, name []byte) (lua.LValue, bool) {
 
 // fits tells whether the type may be written as that kind of JSON value.
 func (t *typ) fits(kind jsonKind) bool {
-	text, number := kind == jString || kind == jEscaped, kind == jInteger || kind == jNumber
+	text, number := kind == jString || kind == jEscaped, kind.number()
 	switch t.kind {
 	case kAny:
 		return true
@@ -295,7 +308,7 @@ func plain(b []byte, kind jsonKind) []byte {
 }
 
 func (t *typ) checkFloat(text []byte, kind jsonKind) *problem {
-	if kind == jInteger && len(text) < 300 && t.limits == nil && t.choices == nil {
+	if kind != jExponent && len(text) < maxPlain && t.limits == nil && t.choices == nil {
 		return nil
 	}
 	f, ok := parseFloat(text)
@@ -399,7 +412,7 @@ func describeJSON(b []byte, i, end int, kind jsonKind) string {
 		return "a list"
 	case jString, jEscaped:
 		return "the string " + strconv.Quote(cut(string(plain(b[i+1:end-1], kind)), 40))
-	case jInteger, jNumber:
+	case jInteger, jNumber, jExponent:
 		return "the number " + cut(string(b[i:end]), 40)
 	}
 	return string(b[i:end])

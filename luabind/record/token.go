@@ -17,13 +17,16 @@ const (
 	jNull
 	jTrue
 	jFalse
-	jInteger // digits, perhaps with a sign
-	jNumber  // with a fraction or an exponent
+	jInteger  // digits, perhaps with a sign
+	jNumber   // with a fraction
+	jExponent // with an exponent
 	jString
 	jEscaped // a string with escapes
 	jObject
 	jArray
 )
+
+func (k jsonKind) number() bool { return k == jInteger || k == jNumber || k == jExponent }
 
 const (
 	ones  = 0x0101010101010101
@@ -144,7 +147,7 @@ func scanNumber(b []byte, i int) (end int, kind jsonKind, p *problem) {
 		}
 	}
 	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		kind = jNumber
+		kind = jExponent
 		i++
 		if i < len(b) && (b[i] == '+' || b[i] == '-') {
 			i++

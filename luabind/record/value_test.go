@@ -256,7 +256,7 @@ func TestCodecs(t *testing.T) {
 	if out, err := c.Encode(b.L, nil, b.eval(`return { user='u', country='c', amount=1 }`)); err != nil || string(out) != `{"user":"u","country":"c","amount":1}` {
 		t.Errorf("%s %v", out, err)
 	}
-	if _, err := c.Encode(b.L, nil, lua.LString("x")); !strings.HasPrefix(text(err), `validation: not a Withdrawal: is the string "x", expected a Withdrawal`) {
+	if _, err := c.Encode(b.L, nil, lua.LString("x")); !strings.HasPrefix(text(err), `validation: not a Withdrawal: it is the string "x", expected a Withdrawal`) {
 		t.Error(text(err))
 	}
 }
