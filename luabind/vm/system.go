@@ -57,7 +57,31 @@ func (m *VM) openOS(g *lua.LTable) {
 			}
 		}
 	}
+	m.openTraceback(g.RawGetString("debug").(*lua.LTable))
 	m.openStreams(io)
+}
+
+// openTraceback gives debug a traceback that goes on beyond protected calls and takes error objects: traceback(message).
+func (m *VM) openTraceback(debug *lua.LTable) {
+	debug.RawSetString("traceback", m.root.NewFunction(func(L *lua.LState) int {
+		v := errorText(L.Get(1))
+		if v != lua.LNil && !lua.LVCanConvToString(v) {
+			L.Push(v)
+			return 1
+		}
+		var b strings.Builder
+		if v != lua.LNil {
+			b.WriteString(text(v) + "\n")
+		}
+		b.WriteString("stack traceback:")
+		for th, level := m.current().top, 1; th != nil; th, level = th.outer, 0 {
+			for _, f := range visible(fault.Stack(th.L, level)) {
+				b.WriteString("\n\t" + strings.TrimLeft(f.Place.String()+": "+f.What, ": "))
+			}
+		}
+		L.Push(lua.LString(b.String()))
+		return 1
+	}))
 }
 
 // openWrite has io.write go where print goes, as long as io.output was not changed.

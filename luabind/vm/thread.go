@@ -149,6 +149,9 @@ func (m *VM) settle(L *lua.LState, th *thread, v lua.LValue, script bool) *lua.A
 			m.explain(L, v)
 		}
 	case !script:
+		if s, ok := v.(lua.LString); ok {
+			v = lua.LString(strings.TrimLeft(string(s), " ")) // the engine's blank after a place that it did not have
+		}
 		e = m.interruption(L, v)
 		if e == nil {
 			e = m.explain(L, v)
