@@ -63,12 +63,18 @@ func (x *matcher) step() {
 	}
 }
 
-// do is match without the guard; it calls itself for what follows a repetition.
+// do is match without the guard; it is called again for what follows a repetition or a capture.
 func (x *matcher) do(s, p int) int {
 	if x.nest++; x.nest > maxPatternNest {
 		x.fail("pattern too complex")
 	}
-	defer func() { x.nest-- }()
+	s = x.items(s, p)
+	x.nest--
+	return s
+}
+
+// items matches one item of the pattern after the other.
+func (x *matcher) items(s, p int) int {
 	for p < len(x.pat) {
 		x.step()
 		switch x.pat[p] {
@@ -87,60 +93,65 @@ func (x *matcher) do(s, p int) int {
 				return -1
 			}
 		case '%':
-			if p+1 < len(x.pat) {
-				switch c := x.pat[p+1]; {
-				case c == 'b':
-					if s = x.balance(s, p+2); s < 0 {
-						return -1
-					}
-					p += 4
-					continue
-				case c == 'f':
-					next := x.frontier(s, p+2)
-					if next < 0 {
-						return -1
-					}
-					p = next
-					continue
-				case '0' <= c && c <= '9':
-					if s = x.back(s, c); s < 0 {
-						return -1
-					}
-					p += 2
-					continue
+			if ns, np := x.escape(s, p); np > p {
+				if ns < 0 {
+					return -1
 				}
+				s, p = ns, np
+				continue
 			}
 		}
 		ep := x.classEnd(p)
-		rep := byte(0)
 		if ep < len(x.pat) {
-			rep = x.pat[ep]
-		}
-		switch rep {
-		case '?':
-			if x.single(s, p, ep) {
-				if r := x.do(s+1, ep+1); r >= 0 {
-					return r
+			switch x.pat[ep] {
+			case '?':
+				if x.single(s, p, ep) {
+					if r := x.do(s+1, ep+1); r >= 0 {
+						return r
+					}
 				}
+				p = ep + 1
+				continue
+			case '+', '*', '-':
+				return x.repetition(s, p, ep)
 			}
-			p = ep + 1
-		case '+':
-			if !x.single(s, p, ep) {
-				return -1
-			}
-			return x.most(s+1, p, ep)
-		case '*':
-			return x.most(s, p, ep)
-		case '-':
-			return x.least(s, p, ep)
-		default:
-			if !x.single(s, p, ep) {
-				return -1
-			}
-			s, p = s+1, ep
 		}
+		if !x.single(s, p, ep) {
+			return -1
+		}
+		s, p = s+1, ep
 	}
 	return s
+}
+
+// escape matches %b, %f and %1 at p and gives the index after it, p if there is none of them. s is -1 if it does not match.
+func (x *matcher) escape(s, p int) (int, int) {
+	if p+1 >= len(x.pat) {
+		return s, p
+	}
+	switch c := x.pat[p+1]; {
+	case c == 'b':
+		return x.balance(s, p+2), p + 4
+	case c == 'f':
+		return x.frontier(s, p+2)
+	case isDigit(c):
+		return x.back(s, c), p + 2
+	}
+	return s, p
+}
+
+// repetition matches the class from p to ep as often as the sign at ep says, and the rest.
+func (x *matcher) repetition(s, p, ep int) int {
+	switch x.pat[ep] {
+	case '-':
+		return x.least(s, p, ep)
+	case '+':
+		if !x.single(s, p, ep) {
+			return -1
+		}
+		s++
+	}
+	return x.most(s, p, ep)
 }
 
 func (x *matcher) open(s, p, what int) int {
@@ -225,8 +236,8 @@ func (x *matcher) balance(s, p int) int {
 	return -1
 }
 
-// frontier matches %f[set], whose set is at p, and gives the index after it.
-func (x *matcher) frontier(s, p int) int {
+// frontier matches %f[set], whose set is at p, and gives the index after it. s is -1 if it does not match.
+func (x *matcher) frontier(s, p int) (int, int) {
 	if p >= len(x.pat) || x.pat[p] != '[' {
 		x.fail("missing '[' after '%%f' in pattern")
 	}
@@ -239,9 +250,9 @@ func (x *matcher) frontier(s, p int) int {
 		at = x.src[s]
 	}
 	if x.set(before, p, ep-1) || !x.set(at, p, ep-1) {
-		return -1
+		return -1, ep
 	}
-	return ep
+	return s, ep
 }
 
 // back matches what capture %c matched.
