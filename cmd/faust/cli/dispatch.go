@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"faust/luabind/fault"
+	"faust/runtime/app"
+)
+
+// dispatch runs the command of call.
+func (s *session) dispatch(ctx context.Context, call invocation) error {
+	if call.command == "" {
+		return s.help(nil)
+	}
+	root := s.tree()
+	if _, known := s.child(root, call.command); !known {
+		return s.unknownCommand(root, call.command)
+	}
+	root.SetArgs(append([]string{call.command}, guardNumbers(call.args)...))
+	return root.ExecuteContext(ctx)
+}
+
+// tree makes the commands: the built-in ones, and those of the app.
+func (s *session) tree() *cobra.Command {
+	root := &cobra.Command{
+		Use: s.program, SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs,
+		RunE: func(*cobra.Command, []string) error { return s.help(nil) },
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(s.helpCommand(root))
+	commands := []*cobra.Command{s.workerCommand(), s.brokerCommand(), s.versionCommand()}
+	if s.app != nil {
+		for _, c := range s.app.script.App.Commands {
+			commands = append(commands, s.appCommand(c))
+		}
+	}
+	for _, c := range commands {
+		s.globals.add(c.Flags())
+		c.SetHelpFunc(func(c *cobra.Command, _ []string) { s.printCommandHelp(c) })
+		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+			s.usage = s.usageLine(c)
+			return flagError(c.Flags(), err)
+		})
+		root.AddCommand(c)
+	}
+	s.globals.add(root.Flags())
+	return root
+}
+
+func (s *session) child(root *cobra.Command, name string) (*cobra.Command, bool) {
+	if name == "help" {
+		return nil, true
+	}
+	for _, c := range root.Commands() {
+		if c.Name() == name {
+			return c, true
+		}
+	}
+	return nil, false
+}
+
+// unknownCommand finds out what a command that does not exist was meant to be.
+func (s *session) unknownCommand(root *cobra.Command, name string) error {
+	if s.app == nil {
+		if err := s.missingApp(name); err != nil {
+			return err
+		}
+	}
+	if app.Reserved(name) {
+		return usagef("'%s' is not in this version", name)
+	}
+	err := usagef("unknown command '%s'", name)
+	known := append(app.BuiltinCommands(), "run")
+	for _, c := range root.Commands() {
+		known = append(known, c.Name())
+	}
+	if best := fault.Suggest(name, known); best != "" {
+		err.hint = fmt.Sprintf("did you mean '%s'?", best)
+	}
+	return err
+}
+
+// missingApp explains a command that needs an app, and a file that is given without run. nil: it is something else.
+func (s *session) missingApp(name string) error {
+	if isFile(name) || strings.HasSuffix(name, ".lua") {
+		err := usagef("'%s' is no command", name)
+		err.hint = "faust run " + strings.Join(append([]string{quoteArg(name)}, rest(s.Args, name)...), " ")
+		return err
+	}
+	return nil
+}
+
+// rest gives what follows name in args.
+func rest(args []string, name string) []string {
+	for i, a := range args {
+		if a == name {
+			return args[i+1:]
+		}
+	}
+	return nil
+}
+
+// needApp is the error of a command that was called without an app.
+func (s *session) needApp(command string) error {
+	err := usagef("%s needs an app: faust run FILE %s", command, command)
+	if found := appsHere(); len(found) > 0 {
+		err.hint = fmt.Sprintf("faust run %s %s", found[0], command)
+	}
+	return err
+}
+
+// flagError says what is wrong with a flag, in our words.
+func flagError(set *pflag.FlagSet, err error) error {
+	var (
+		unknown *pflag.NotExistError
+		needs   *pflag.ValueRequiredError
+		invalid *pflag.InvalidValueError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		name := unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			return usagef("unknown flag '-%s'", name)
+		}
+		e := usagef("unknown flag '--%s'", name)
+		if best := fault.Suggest(name, flagNames(set)); best != "" {
+			e.hint = fmt.Sprintf("did you mean '--%s'?", best)
+		}
+		return e
+	case errors.As(err, &needs):
+		return usagef("%s needs a value", dashed(needs.GetSpecifiedName()))
+	case errors.As(err, &invalid):
+		cause := invalid.Unwrap().Error()
+		if invalid.GetFlag().Value.Type() == "bool" {
+			cause = "expected true or false"
+		}
+		return usagef("--%s cannot be '%s': %s", invalid.GetFlag().Name, unguard(invalid.GetValue()), cause)
+	}
+	return usagef("%s", err)
+}
+
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+func flagNames(set *pflag.FlagSet) []string {
+	var names []string
+	set.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden || strings.HasPrefix(f.Name, "no-") && f.Name != "no-pass" {
+			names = append(names, f.Name)
+		}
+	})
+	return names
+}
+
+// builtin makes what a built-in command runs, which takes no arguments.
+func (s *session) builtin(run func(ctx context.Context) error) func(c *cobra.Command, args []string) error {
+	return func(c *cobra.Command, args []string) error {
+		s.usage = s.usageLine(c)
+		if len(args) > 0 {
+			return usagef("%s takes no argument: '%s'", c.Name(), unguard(args[0]))
+		}
+		if err := s.agree(); err != nil {
+			return err
+		}
+		return run(c.Context())
+	}
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"faust/luabind/fault"
+	"faust/runtime/app"
+	"faust/runtime/broker"
+)
+
+// The exit codes. 130 and 143 (128 and the signal's number): stopped by a signal before it was done.
+const (
+	exitDone    = 0
+	exitFailed  = 1 // the script raised or a command failed
+	exitUsage   = 2 // wrong usage
+	exitLoad    = 3 // the file could not be loaded
+	exitBroker  = 4 // broker out of reach
+	exitSignals = 128
+)
+
+// exitCode is the one place where errors become exit codes.
+func exitCode(err error) int {
+	var (
+		exit    *app.Exit
+		signal  *signalError
+		usage   *usageError
+		load    *loadError
+		setting *app.SettingError
+		kafka   *broker.Error
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &signal):
+		return exitSignals + int(signal.number)
+	case errors.As(err, &exit):
+		return exit.Code
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &load):
+		return exitLoad
+	case errors.As(err, &setting):
+		return exitUsage
+	case errors.As(err, &kafka):
+		return exitBroker
+	}
+	return exitFailed
+}
+
+// usageError is a command line that cannot be understood. It is shown with the usage line.
+type usageError struct{ message, hint string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) *usageError {
+	return &usageError{message: fmt.Sprintf(format, args...)}
+}
+
+// loadError is a file that could not be loaded: it is not there, or err says what is wrong in it.
+type loadError struct {
+	message, hint string
+	err           error
+}
+
+func (e *loadError) Error() string {
+	if e.err != nil {
+		return e.err.Error()
+	}
+	return e.message
+}
+func (e *loadError) Unwrap() error { return e.err }
+
+func loadf(format string, args ...any) *loadError {
+	return &loadError{message: fmt.Sprintf(format, args...)}
+}
+
+// signalError is the end by a signal before the work was done. err, if not nil, is worth showing.
+type signalError struct {
+	number syscall.Signal
+	err    error
+}
+
+func (e *signalError) Error() string { return "stopped by " + e.number.String() }
+func (e *signalError) Unwrap() error { return e.err }
+
+// report shows err to the user. What the command line itself has to say is plain text in every log format.
+func (s *session) report(err error) {
+	var signal *signalError
+	if errors.As(err, &signal) {
+		err = signal.err
+	}
+	var (
+		usage *usageError
+		load  *loadError
+		exit  *app.Exit
+		kafka *broker.Error
+		lua   *fault.Error
+	)
+	switch {
+	case err == nil, errors.As(err, &exit):
+	case errors.As(err, &usage):
+		s.complain(usage.message, usage.hint)
+		fmt.Fprintf(s.Stderr, "usage: %s\n", s.usage)
+	case errors.As(err, &load) && load.err == nil:
+		s.complain(load.message, load.hint)
+	case errors.As(err, &lua):
+		s.draw(err, lua)
+	case errors.As(err, &kafka):
+		s.complain(kafka.Error(), kafka.Hint)
+	default:
+		s.complain(err.Error(), "")
+	}
+}
+
+func (s *session) complain(message, hint string) {
+	fmt.Fprintf(s.Stderr, "error: %s\n", message)
+	if hint != "" {
+		fmt.Fprintf(s.Stderr, "  = hint: %s\n", hint)
+	}
+}
+
+// draw renders what a script author has to see.
+func (s *session) draw(err error, first *fault.Error) {
+	var list fault.List
+	shown := error(first)
+	if errors.As(err, &list) {
+		shown = list
+	}
+	fault.Render(s.Stderr, shown, s.renderConfig())
+}
+
+func (s *session) renderConfig() fault.RenderConfig {
+	return fault.RenderConfig{Color: s.colored(s.Stderr), Traceback: string(s.globals.traceback)}
+}
+
+// cause is the innermost text of a file system error: no such file or directory.
+func cause(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	var system *os.SyscallError
+	if errors.As(err, &system) {
+		return system.Err.Error()
+	}
+	return err.Error()
+}

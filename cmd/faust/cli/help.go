@@ -1,0 +1,269 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"faust/runtime/app"
+)
+
+func (s *session) helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{Use: "help [command]", Short: "Help about a command.", Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 || args[0] == "run" || args[0] == "help" {
+				return s.help(nil)
+			}
+			c, known := s.child(root, args[0])
+			if !known {
+				return s.unknownCommand(root, args[0])
+			}
+			return s.help(c)
+		}}
+}
+
+// help prints the help of c, or of everything, to standard output.
+func (s *session) help(c *cobra.Command) error {
+	if c != nil {
+		s.printCommandHelp(c)
+		return nil
+	}
+	var b strings.Builder
+	if s.app == nil {
+		s.writeProgramHelp(&b)
+	} else {
+		s.writeAppHelp(&b)
+	}
+	_, err := io.WriteString(s.Stdout, b.String())
+	return err
+}
+
+func (s *session) writeProgramHelp(b *strings.Builder) {
+	b.WriteString("faust runs stream-processing apps written in Lua, on Kafka or on a broker of its own.\n\n")
+	b.WriteString("Usage:  faust run FILE <command> [options]\n        faust -A FILE <command> [options]\n\n")
+	writeRows(b, "Running:", [][2]string{
+		{"run FILE", "The app in FILE: without a command, help with the app's own commands."},
+		{"run FILE worker", "Start a worker."},
+		{"broker", "Run the embedded broker in the foreground."},
+	})
+	writeRows(b, "Other:", [][2]string{{"version", "The version of this program."}, {"help [command]", "Help about a command."}})
+	s.writeOptions(b)
+	b.WriteString("Examples:\n")
+	b.WriteString("  echo \"app.task(function() print 'APP STARTED' end)\" > hello.lua\n")
+	b.WriteString("  faust run hello.lua worker\n  faust run hello.lua --help\n")
+}
+
+func (s *session) writeAppHelp(b *strings.Builder) {
+	a := s.app.script.App
+	fmt.Fprintf(b, "%s (version %d)", a.Settings.ID, a.Settings.Version)
+	if a.About != "" {
+		fmt.Fprintf(b, " - %s", a.About)
+	}
+	fmt.Fprintf(b, "\n\nUsage:  %s <command> [options]\n\n", s.program)
+	var own [][2]string
+	for _, c := range a.Commands {
+		own = append(own, [2]string{c.Name, firstLine(c.Help)})
+	}
+	if len(own) > 0 {
+		writeRows(b, "Commands of this app:", own)
+	}
+	writeRows(b, "Running:", [][2]string{{"worker", "Start a worker."}, {"broker", "Run the embedded broker in the foreground."}})
+	writeRows(b, "Other:", [][2]string{{"version", "The version of this program."}, {"help [command]", "Help about a command."}})
+	s.writeOptions(b)
+	fmt.Fprintf(b, "Examples:\n  %s worker -l info\n", s.program)
+	if len(own) > 0 {
+		fmt.Fprintf(b, "  %s %s --help\n", s.program, own[0][0])
+	}
+}
+
+func writeRows(b *strings.Builder, head string, rows [][2]string) {
+	b.WriteString(head + "\n")
+	wide := 12
+	for _, r := range rows {
+		wide = max(wide, len(r[0]))
+	}
+	for _, r := range rows {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-*s  %s", wide, r[0], r[1]), " ") + "\n")
+	}
+	b.WriteString("\n")
+}
+
+// writeOptions lists the flags of every command with their defaults and environment variables.
+func (s *session) writeOptions(b *strings.Builder) {
+	set := pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&globals{}).add(set)
+	b.WriteString("Options:\n")
+	writeFlags(b, s.flagRows(set, nil))
+	b.WriteString("\n")
+}
+
+// flagRow is one flag in help.
+type flagRow struct{ flag, help, value, env string }
+
+func writeFlags(b *strings.Builder, rows []flagRow) {
+	var wide [3]int
+	for _, r := range rows {
+		wide[0], wide[1], wide[2] = max(wide[0], len(r.flag)), max(wide[1], len(r.help)), max(wide[2], len(r.value))
+	}
+	for _, r := range rows {
+		line := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", wide[0], r.flag, min(wide[1], 52), r.help, wide[2], r.value, r.env)
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// flagRows describes the flags of set, those of options first and in their order.
+func (s *session) flagRows(set *pflag.FlagSet, options []app.Option) []flagRow {
+	var rows []flagRow
+	own := map[string]bool{}
+	for i := range options {
+		own[options[i].Name], own["no-"+options[i].Name] = true, true
+		rows = append(rows, optionRow(&options[i]))
+	}
+	for _, d := range app.Schema() {
+		for _, name := range []string{d.Flag, d.Negated} {
+			if f := set.Lookup(name); name != "" && f != nil && !own[name] {
+				own[name] = true
+				r := flagRow{flag: flagText(f.Shorthand, name, d.Meta), help: d.Help, env: d.Env}
+				if d.Default != "" && d.Flag != "" {
+					r.value = "[" + d.Default + "]"
+				}
+				if d.Negated != "" {
+					r.env = d.Env + "=false"
+				}
+				rows = append(rows, r)
+			}
+		}
+	}
+	metas := map[string]string{"app": "FILE", "workdir": "DIR", "env-file": "FILE", "traceback": "HOW", "port": "N"}
+	envs := map[string]string{"workdir": "FAUST_WORKDIR", "debug": "FAUST_DEBUG"}
+	set.VisitAll(func(f *pflag.Flag) {
+		if !own[f.Name] && !f.Hidden {
+			rows = append(rows, flagRow{flag: flagText(f.Shorthand, f.Name, metas[f.Name]), help: f.Usage, env: envs[f.Name]})
+		}
+	})
+	return rows
+}
+
+func flagText(short, name, meta string) string {
+	text := "    --" + name
+	if short != "" {
+		text = "-" + short + ", --" + name
+	}
+	if meta != "" {
+		text += " " + meta
+	}
+	return text
+}
+
+func optionRow(o *app.Option) flagRow {
+	r := flagRow{help: firstLine(o.Help), env: o.Env}
+	if o.Kind == app.Bool {
+		r.flag = strings.Replace(flagText(o.Short, o.Name, ""), "--", "--[no-]", 1)
+	} else {
+		r.flag = flagText(o.Short, o.Name, strings.ToUpper(string(o.Kind)))
+	}
+	var more []string
+	if len(o.Choices) > 0 {
+		more = append(more, strings.Join(o.Choices, ", "))
+	}
+	if limits := o.Limits(); limits != "" {
+		more = append(more, limits)
+	}
+	if o.Multiple {
+		more = append(more, "may be repeated")
+	}
+	if len(more) > 0 {
+		r.help = strings.TrimSpace(r.help + " (" + strings.Join(more, "; ") + ")")
+	}
+	switch {
+	case o.Required:
+		r.value = "required"
+	case o.Default != nil:
+		r.value = "[" + strings.Join(o.Default, ",") + "]"
+	}
+	return r
+}
+
+// printCommandHelp prints the help of one command to standard output.
+func (s *session) printCommandHelp(c *cobra.Command) {
+	var b strings.Builder
+	declared := s.declared(c)
+	if declared == nil {
+		fmt.Fprintf(&b, "%s\n\nUsage:  %s\n\n", c.Short, s.usageLine(c))
+		set := pflag.NewFlagSet("", pflag.ContinueOnError)
+		c.LocalFlags().VisitAll(set.AddFlag)
+		b.WriteString("Options:\n")
+		writeFlags(&b, s.flagRows(set, nil))
+		fmt.Fprint(s.Stdout, b.String())
+		return
+	}
+	if declared.Help != "" {
+		fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(declared.Help))
+	}
+	fmt.Fprintf(&b, "Usage:  %s\n\n", s.usageLine(c))
+	writeArguments(&b, declared.Arguments)
+	if len(declared.Options) > 0 {
+		b.WriteString("Options:\n")
+		writeFlags(&b, s.flagRows(pflag.NewFlagSet("", pflag.ContinueOnError), declared.Options))
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "Options of every command:  %s --help\n", s.program)
+	fmt.Fprint(s.Stdout, b.String())
+}
+
+func writeArguments(b *strings.Builder, arguments []app.Argument) {
+	var rows [][2]string
+	for _, a := range arguments {
+		help := firstLine(a.Help)
+		if len(a.Choices) > 0 {
+			help = strings.TrimSpace(help + " (" + strings.Join(a.Choices, ", ") + ")")
+		}
+		rows = append(rows, [2]string{strings.ToUpper(a.Name), help})
+	}
+	if len(rows) > 0 {
+		writeRows(b, "Arguments:", rows)
+	}
+}
+
+// declared gives the app's command behind c; nil: it is built in.
+func (s *session) declared(c *cobra.Command) *app.Command {
+	if s.app == nil {
+		return nil
+	}
+	i := slices.IndexFunc(s.app.script.App.Commands, func(d *app.Command) bool { return d.Name == c.Name() })
+	if i < 0 {
+		return nil
+	}
+	return s.app.script.App.Commands[i]
+}
+
+// usageLine is how c is called.
+func (s *session) usageLine(c *cobra.Command) string {
+	program := s.program
+	if s.app == nil && c.Name() == "worker" {
+		program = "faust run FILE"
+	}
+	line := program + " " + c.Name()
+	if d := s.declared(c); d != nil {
+		for _, a := range d.Arguments {
+			name := strings.ToUpper(a.Name)
+			if a.Multiple {
+				name += "..."
+			}
+			if !a.Required {
+				name = "[" + name + "]"
+			}
+			line += " " + name
+		}
+	}
+	return line + " [options]"
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}

@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"faust/luabind/fault"
+)
+
+// logConfig says how log lines are written.
+type logConfig struct {
+	w          io.Writer
+	format     string // auto, text, json, logfmt
+	level      string
+	terminal   bool // short times
+	color      bool
+	production bool // auto means json
+	render     fault.RenderConfig
+}
+
+func openLogFile(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+}
+
+// newLogHandler makes the handler of a format. auto is text, in production json.
+func newLogHandler(cfg logConfig) slog.Handler {
+	level := levelOf(cfg.level)
+	format := cfg.format
+	if format == "auto" && cfg.production {
+		format = "json"
+	}
+	switch format {
+	case "json":
+		return flat{slog.NewJSONHandler(cfg.w, &slog.HandlerOptions{Level: level})}
+	case "logfmt":
+		return flat{slog.NewTextHandler(cfg.w, &slog.HandlerOptions{Level: level})}
+	}
+	return &textHandler{cfg: cfg, level: level, out: &lockedWriter{w: cfg.w}}
+}
+
+func levelOf(name string) slog.Level {
+	switch name {
+	case "debug":
+		return slog.LevelDebug
+	case "info":
+		return slog.LevelInfo
+	case "error":
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
+
+// flat turns errors that a script author sees into fields: error.message, error.file, error.line, error.hint, error.stack.
+type flat struct{ slog.Handler }
+
+func (h flat) Handle(ctx context.Context, r slog.Record) error {
+	flatRecord := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		flatRecord.AddAttrs(flatten(a)...)
+		return true
+	})
+	return h.Handler.Handle(ctx, flatRecord)
+}
+
+func (h flat) WithAttrs(attrs []slog.Attr) slog.Handler {
+	var all []slog.Attr
+	for _, a := range attrs {
+		all = append(all, flatten(a)...)
+	}
+	return flat{h.Handler.WithAttrs(all)}
+}
+
+func (h flat) WithGroup(name string) slog.Handler { return flat{h.Handler.WithGroup(name)} }
+
+func flatten(a slog.Attr) []slog.Attr {
+	err, ok := a.Value.Any().(error)
+	if !ok {
+		return []slog.Attr{a}
+	}
+	var lua *fault.Error
+	if !errors.As(err, &lua) {
+		return []slog.Attr{slog.String(a.Key, err.Error())}
+	}
+	var attrs []slog.Attr
+	for _, f := range lua.Fields() {
+		attrs = append(attrs, slog.Attr{Key: "error." + f.Key, Value: f.Value})
+	}
+	return attrs
+}
+
+// textHandler writes lines for people: time LEVEL message key=value, and below the line what is wrong in the script.
+type textHandler struct {
+	cfg    logConfig
+	level  slog.Level
+	out    *lockedWriter
+	prefix string // of group names
+	attrs  []slog.Attr
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (w *lockedWriter) write(p []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, err := w.w.Write(p)
+	return err
+}
+
+func (h *textHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+
+func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	c := *h
+	c.attrs = append(append([]slog.Attr{}, h.attrs...), prefixed(h.prefix, attrs)...)
+	return &c
+}
+
+func (h *textHandler) WithGroup(name string) slog.Handler {
+	c := *h
+	c.prefix = h.prefix + name + "."
+	return &c
+}
+
+func prefixed(prefix string, attrs []slog.Attr) []slog.Attr {
+	out := make([]slog.Attr, 0, len(attrs))
+	for _, a := range attrs {
+		out = append(out, slog.Attr{Key: prefix + a.Key, Value: a.Value})
+	}
+	return out
+}
+
+func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
+	var b bytes.Buffer
+	h.head(&b, r)
+	var lua *fault.Error
+	var drawn error
+	write := func(a slog.Attr) {
+		if err, ok := a.Value.Any().(error); ok && drawn == nil && errors.As(err, &lua) {
+			drawn = err
+			return
+		}
+		h.attr(&b, a)
+	}
+	for _, a := range h.attrs {
+		write(a)
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		write(slog.Attr{Key: h.prefix + a.Key, Value: a.Value})
+		return true
+	})
+	b.WriteByte('\n')
+	if drawn != nil {
+		fault.Render(&b, lua, h.cfg.render)
+	}
+	return h.out.write(b.Bytes())
+}
+
+func (h *textHandler) head(b *bytes.Buffer, r slog.Record) {
+	layout := "2006-01-02T15:04:05.000Z07:00"
+	if h.cfg.terminal {
+		layout = "15:04:05"
+	}
+	when := r.Time
+	if when.IsZero() {
+		when = time.Now()
+	}
+	level := r.Level.String()
+	if h.cfg.color {
+		fmt.Fprintf(b, "\x1b[2m%s\x1b[0m %s%-5s\x1b[0m %s", when.Format(layout), levelColor(r.Level), level, r.Message)
+		return
+	}
+	fmt.Fprintf(b, "%s %-5s %s", when.Format(layout), level, r.Message)
+}
+
+func levelColor(l slog.Level) string {
+	switch {
+	case l >= slog.LevelError:
+		return "\x1b[31m"
+	case l >= slog.LevelWarn:
+		return "\x1b[33m"
+	case l >= slog.LevelInfo:
+		return "\x1b[32m"
+	}
+	return "\x1b[2m"
+}
+
+func (h *textHandler) attr(b *bytes.Buffer, a slog.Attr) {
+	v := a.Value.Resolve()
+	if v.Kind() == slog.KindGroup {
+		for _, inner := range v.Group() {
+			h.attr(b, slog.Attr{Key: a.Key + "." + inner.Key, Value: inner.Value})
+		}
+		return
+	}
+	if a.Key == "" {
+		return
+	}
+	text := v.String()
+	if needsQuote(text) {
+		text = strconv.Quote(text)
+	}
+	if h.cfg.color {
+		fmt.Fprintf(b, " \x1b[2m%s=\x1b[0m%s", a.Key, text)
+		return
+	}
+	fmt.Fprintf(b, " %s=%s", a.Key, text)
+}
+
+// needsQuote: whatever would make key=value hard to take apart, or hide a control character.
+func needsQuote(text string) bool {
+	return text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || r == 0x7f })
+}
