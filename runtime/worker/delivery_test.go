@@ -501,4 +501,3 @@ func TestDifferences(t *testing.T) {
 		}
 	})
 }
-

@@ -12,7 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"faust/runtime/agent"
 	"faust/runtime/app"
@@ -273,4 +275,21 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 		<-time.After(10 * time.Millisecond)
 	}
+}
+
+// length is how many records a topic has.
+func (w *world) length(name string) int {
+	w.t.Helper()
+	kafka, err := kgo.NewClient(kgo.SeedBrokers(w.cfg.Seeds...), kgo.Dialer(w.cfg.Dial))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer kafka.Close()
+	ends, err := kadm.NewClient(kafka).ListEndOffsets(w.t.Context(), name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	ends.Each(func(o kadm.ListedOffset) { n += int(max(o.Offset, 0)) })
+	return n
 }

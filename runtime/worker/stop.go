@@ -42,9 +42,7 @@ func (r *run) stop() error {
 	r.hooks.wait(ctx) // partitions_revoked
 	r.tasks.cancel(errStopping)
 	ended = r.tasks.join(ctx) == nil && ended
-	if r.site != nil {
-		r.site.close(ctx)
-	}
+	r.site.close()
 	if err := r.link.flush(ctx); err != nil {
 		r.guard(fmt.Errorf("flush: %w", err))
 	}

@@ -1,10 +1,12 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"faust/runtime/app"
+	"faust/runtime/timer"
 )
 
 // maxSleep bounds one wait for a wall-clock time, so that a clock that was set is noticed.
@@ -16,18 +18,16 @@ type fire func(ctx context.Context, t *app.Timer, due time.Time) bool
 // runTimer runs a timer or crontab until ctx ends: its function again and again, never twice at a time. base is where the intervals of a timer
 // count from. Runs that were missed, because the function took longer or the worker was not there, are left out, not made up for.
 func (r *run) runTimer(ctx context.Context, t *app.Timer, base time.Time, allowed fire) {
-	for due := r.firstDue(t, base); ; {
-		if due.IsZero() || !sleepUntil(ctx, due) {
-			return
-		}
+	schedule := r.schedule(t, base)
+	for due := schedule.Next(time.Now()); !due.IsZero() && sleepUntil(ctx, due); {
 		if allowed(ctx, t, due) {
 			r.tick(ctx, t)
 		}
-		next := r.nextDue(t, due)
-		if missed := time.Since(next); missed > 0 && !next.IsZero() {
-			next = r.skip(t, next)
+		next := schedule.Next(due)
+		if now := time.Now(); !next.IsZero() && next.Before(now) {
 			r.metrics.overruns.WithLabelValues(t.Name).Inc()
-			r.log.Warn("timer takes longer than its interval", "timer", t.Name, "took", time.Since(due).Round(time.Millisecond), "late", missed.Round(time.Millisecond))
+			r.log.Warn("timer takes longer than its interval", "timer", t.Name, "took", now.Sub(due).Round(time.Millisecond))
+			next = schedule.Next(now.Add(-1)) // due right now is not missed
 		}
 		due = next
 	}
@@ -51,42 +51,23 @@ func (r *run) tick(ctx context.Context, t *app.Timer) {
 	<-done
 }
 
-// firstDue is the first instant after now at which t is due, for a timer counted in intervals from base.
-func (r *run) firstDue(t *app.Timer, base time.Time) time.Time {
+// schedule is when t is due.
+func (r *run) schedule(t *app.Timer, base time.Time) timer.Schedule {
 	if t.Every > 0 {
-		return r.skip(t, base.Add(t.Every))
+		return timer.Every{Start: base, Interval: t.Every}
 	}
-	return r.nextDue(t, time.Now())
+	zone := cmp.Or(t.Zone, r.set.Timezone, time.UTC)
+	return local{t.Schedule, zone}
 }
 
-// nextDue is the instant after due.
-func (r *run) nextDue(t *app.Timer, due time.Time) time.Time {
-	if t.Every > 0 {
-		return due.Add(t.Every)
-	}
-	zone := t.Zone
-	if zone == nil {
-		zone = r.set.Timezone
-	}
-	if zone == nil {
-		zone = time.UTC
-	}
-	return t.Schedule.Next(due.In(zone))
+// local is a schedule in the wall-clock time of a zone.
+type local struct {
+	schedule timer.Schedule
+	zone     *time.Location
 }
 
-// skip gives the first instant at or after next that is not past.
-func (r *run) skip(t *app.Timer, next time.Time) time.Time {
-	if t.Every == 0 {
-		if late := time.Since(next); late > 0 {
-			return r.nextDue(t, time.Now())
-		}
-		return next
-	}
-	if late := time.Since(next); late > 0 {
-		next = next.Add((late + t.Every - 1) / t.Every * t.Every)
-	}
-	return next
-}
+// Next implements timer.Schedule.
+func (l local) Next(t time.Time) time.Time { return l.schedule.Next(t.In(l.zone)) }
 
 // sleepUntil waits until the wall clock shows t. false: ctx ended.
 func sleepUntil(ctx context.Context, t time.Time) bool {
@@ -95,11 +76,11 @@ func sleepUntil(ctx context.Context, t time.Time) bool {
 		if left <= 0 {
 			return ctx.Err() == nil
 		}
-		timer := time.NewTimer(min(left, maxSleep))
+		wait := time.NewTimer(min(left, maxSleep))
 		select {
-		case <-timer.C:
+		case <-wait.C:
 		case <-ctx.Done():
-			timer.Stop()
+			wait.Stop()
 			return false
 		}
 	}

@@ -32,6 +32,7 @@ type Config struct {
 	Machine Machine                                          // nil: no watchdog
 	Logger  *slog.Logger                                     // nil: nothing is logged
 	Listen  func(network, addr string) (net.Listener, error) // of the web server; nil: net.Listen
+	Render  func(err error) string                           // what a browser on this machine is shown of a page's uncaught error; nil: nothing
 	Events  Events
 }
 

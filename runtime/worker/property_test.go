@@ -1,0 +1,198 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"faust/runtime/agent"
+	"faust/runtime/app"
+	"faust/runtime/topic"
+)
+
+var propertySeed = flag.Uint64("seed", 0, "the seed of the property test; 0: by the clock")
+
+// model is what must be true of a run, however workers come and go: every record is handled, what a record caused is stored before
+// its offset is committed, and a failed event leaves nothing behind.
+type model struct {
+	t    *testing.T
+	w    *world
+	rand func(n int) int
+
+	mu       sync.Mutex
+	handled  map[string]int
+	poisoned map[string]bool // fail for ever: dead letters
+}
+
+const (
+	propertyPartitions = 3
+	propertyRecords    = 1500
+)
+
+// TestNothingLostNothingEarly runs a changing set of workers that crash, fail, stop and come back over thousands of records.
+func TestNothingLostNothingEarly(t *testing.T) {
+	t.Parallel()
+	base := *propertySeed
+	runs := 4
+	if base == 0 {
+		base = uint64(time.Now().UnixNano())
+	} else {
+		runs = 1
+	}
+	for i := range runs {
+		seed := base + uint64(i)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			t.Logf("again: go test -run TestNothingLost -seed %d", seed)
+			inWorld(t, func(t *testing.T, w *world) { property(t, w, seed) })
+		})
+	}
+}
+
+func property(t *testing.T, w *world, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	var lock sync.Mutex
+	m := &model{t: t, w: w, handled: map[string]int{}, poisoned: map[string]bool{}, rand: func(n int) int {
+		lock.Lock()
+		defer lock.Unlock()
+		return r.IntN(n)
+	}}
+	w.ensure("in", propertyPartitions)
+	for i := range propertyRecords {
+		if m.rand(100) == 0 {
+			m.poisoned[fmt.Sprint(i)] = true
+		}
+	}
+	w.produce("in", propertyPartitions, 0, propertyRecords/2)
+	workers := []*running{w.start(m.app())}
+	for step := range 25 {
+		<-time.After(time.Duration(m.rand(4000)) * time.Millisecond)
+		m.early()
+		switch {
+		case len(workers) == 0 || len(workers) < 3 && m.rand(3) == 0:
+			workers = append(workers, w.start(m.app()))
+		case m.rand(2) == 0:
+			n := m.rand(len(workers))
+			gone := workers[n]
+			workers = append(workers[:n], workers[n+1:]...)
+			if m.rand(2) == 0 {
+				gone.crash()
+			} else if err := gone.stop(); err != nil {
+				t.Errorf("stop: %v", err)
+			}
+		}
+		if step == 12 {
+			w.produce("in", propertyPartitions, propertyRecords/2, propertyRecords/2)
+		}
+	}
+	workers = append(workers, w.start(m.app()))
+	eventually(t, "all is committed", func() bool {
+		var sum int64
+		for p := range int32(propertyPartitions) {
+			at, _ := w.committed("property", topic.Partition{Topic: "in", ID: p})
+			sum += max(at, 0)
+		}
+		return sum == propertyRecords
+	})
+	m.early()
+	for _, r := range workers {
+		if err := r.stop(); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	}
+	m.complete()
+}
+
+// app builds an app with two agents on one topic: one that copies, with concurrency and failures, and one that only looks.
+func (m *model) app() *app.App {
+	a := newApp("property")
+	a.Settings.CommitInterval = 500 * time.Millisecond
+	a.Settings.MaxFailures = 1000
+	declare(a, propertyPartitions, "in", "out")
+	d := reads(a, "copy", "in", each(m.handle))
+	d.Concurrency = 1 + m.rand(4)
+	d.Policy = agent.RetryPolicy{Attempts: 2, Backoff: []time.Duration{10 * time.Millisecond}}
+	reads(a, "look", "in", each(func(ctx context.Context, ev *agent.Event) error {
+		if m.rand(50) == 0 {
+			<-time.After(time.Duration(m.rand(20)) * time.Millisecond)
+		}
+		return nil
+	}))
+	return a
+}
+
+var errSome = errors.New("some failure")
+
+func (m *model) handle(ctx context.Context, ev *agent.Event) error {
+	value := string(ev.Value)
+	ev.Send(topic.Record{Topic: "out", Partition: topic.Any, Key: ev.Key, Value: []byte(value)})
+	if m.rand(10) == 0 {
+		<-time.After(time.Duration(m.rand(100)) * time.Millisecond)
+	}
+	if m.poisoned[value] || m.rand(40) == 0 {
+		return errSome // the send above must never be stored by this attempt
+	}
+	m.mu.Lock()
+	m.handled[value]++
+	m.mu.Unlock()
+	return nil
+}
+
+// stored counts the copies and dead letters that are in the broker now.
+func (m *model) stored() (out, dead map[string]int) {
+	return m.count("out"), m.count("property-copy-dead-letter")
+}
+
+func (m *model) count(name string) map[string]int {
+	counts := map[string]int{}
+	n := m.w.length(name)
+	if n == 0 {
+		return counts
+	}
+	for _, r := range m.w.records(name, n) {
+		counts[string(r.Value)]++
+	}
+	return counts
+}
+
+// early makes sure that what is committed is stored.
+func (m *model) early() {
+	m.t.Helper()
+	offsets := map[int32]int64{}
+	for p := range int32(propertyPartitions) {
+		offsets[p], _ = m.w.committed("property", topic.Partition{Topic: "in", ID: p})
+	}
+	out, dead := m.stored() // after the offsets were read
+	for p, end := range offsets {
+		for o := range end {
+			value := fmt.Sprint(int(o)*propertyPartitions + int(p))
+			if out[value]+dead[value] == 0 {
+				m.t.Errorf("in/%d is committed at %d, but what record %d (value %s) caused is not stored", p, end, o, value)
+				return
+			}
+		}
+	}
+}
+
+// complete makes sure that everything arrived, and nothing of failed attempts did.
+func (m *model) complete() {
+	out, dead := m.stored()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range propertyRecords {
+		value := fmt.Sprint(i)
+		switch {
+		case m.poisoned[value] && (out[value] != 0 || dead[value] == 0):
+			m.t.Errorf("record %s fails always: %d copies, %d dead letters", value, out[value], dead[value])
+		case !m.poisoned[value] && out[value]+dead[value] == 0:
+			m.t.Errorf("record %s is lost", value)
+		case out[value] > m.handled[value]:
+			m.t.Errorf("record %s: %d copies of %d handled events", value, out[value], m.handled[value])
+		}
+	}
+}
