@@ -69,7 +69,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	retention := "-1"
-	for _, t := range []string{"withdrawals", "priced", "produced"} {
+	for _, t := range []string{"withdrawals", "priced", "copied", "produced"} {
 		_, _ = adm.DeleteTopics(ctx, t)
 		if _, err := adm.CreateTopic(ctx, 8, 1, map[string]*string{"retention.ms": &retention}, t); err != nil {
 			return fmt.Errorf("create %s: %w", t, err)
@@ -139,7 +139,7 @@ func (b *bench) untilCommitted(ctx context.Context, group string) error {
 	adm := kadm.NewClient(cl)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
 		var sum int64

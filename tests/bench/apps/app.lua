@@ -6,6 +6,7 @@ local Priced = app.record('Priced', { user = 'string', country = 'string', amoun
 
 local withdrawals = app.topic('withdrawals', { key = 'string', value = Withdrawal })
 local priced = app.topic('priced', { key = 'string', value = Priced })
+local copied = app.topic('copied', { key = 'string', value = Withdrawal })
 local produced = app.topic('produced', { key = 'string', value = Withdrawal })
 
 local kept = 0
@@ -24,7 +25,7 @@ local work = {
     end
   end,
   forward = function(stream)
-    for w in stream do priced:send { key = w.user, value = w } end
+    for w in stream do copied:send { key = w.user, value = w } end
   end,
 }
 
