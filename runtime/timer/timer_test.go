@@ -135,8 +135,8 @@ func TestCronErrors(t *testing.T) {
 	}
 }
 
-// TestCronAgainstScan compares Next with a walk over all seconds of two days around the changes of the clock.
-func TestCronAgainstScan(t *testing.T) {
+// TestOncePerDay asks for all runs of a year with both changes of the clock.
+func TestOncePerDay(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 7))

@@ -23,17 +23,18 @@ type Handler func(ctx context.Context, r *Request) (*Response, error)
 // Request is what a page sees of a request.
 type Request struct {
 	*http.Request
-	Params map[string]string // path parameters
+	Params map[string]string // path parameters, decoded; the rest of the path is *
 	Body   []byte            // read whole, up to the limit
 }
 
-// Response is what a page answers. Exactly one of Body, File and Stream is used.
+// Response is what a page answers. At most one of Body, File and Stream is used.
 type Response struct {
-	Status int // 0: 200, or 204 without a body
-	Type   string
+	Status int    // 0: 200, or 204 without a body
+	Type   string // content type; empty: by the file's name, else plain text
 	Header http.Header
 	Body   []byte
-	File   string
+	File   string                                       // path of a file; a missing one is a 404
+	Root   string                                       // folder that File is relative to and must not leave; empty: File is taken as it is
 	Stream func(ctx context.Context, w io.Writer) error // each Write is flushed to the client
 }
 
