@@ -34,7 +34,7 @@ func (r *raising) explain(e *Error, text string) bool {
 		return true
 	}
 	if m := concatItem.FindStringSubmatch(text); m != nil {
-		e.Message = fmt.Sprintf("cannot concatenate the list: item %s is %s", m[2], article(m[1]))
+		e.Message = fmt.Sprintf("cannot concatenate the list: invalid value (%s) at index %s", m[1], m[2])
 		e.Hints = append(e.Hints, "table.concat takes strings and numbers; tostring(v) makes a string of anything")
 		r.underlineCall(e)
 		return true

@@ -202,14 +202,10 @@ func (s *site) looping(e *Error, which string, known func() []string) {
 
 // badKey explains t[nil] = v.
 func (s *site) badKey(e *Error, message string) {
-	what := "nil"
-	if strings.HasSuffix(message, "NaN") {
-		what = "not a number (0/0)"
-	}
-	e.Message = "the key of a table cannot be " + what
+	e.Message = message
 	if n := s.node; n != nil && n.kind == indexNode && len(n.kids) == 2 {
-		x := s.subject(n.kids[1], lua.LNil)
-		e.Message = fmt.Sprintf("cannot set '%s': the key %s is %s", s.tree.expression(n), x.quoted(), what)
-		s.blame(e, x, nil)
+		e.Message = fmt.Sprintf("cannot set '%s': %s", s.tree.expression(n), message)
+		s.blame(e, s.subject(n.kids[1], lua.LNil), nil)
+		e.Label = "this is " + message[strings.LastIndexByte(message, ' ')+1:]
 	}
 }
