@@ -18,13 +18,13 @@ func (o *Option) Check(text string) (string, error) {
 		return "", err
 	}
 	if o.Min != nil && n < *o.Min || o.Max != nil && n > *o.Max {
-		return "", errors.New("expected " + o.limits())
+		return "", errors.New("expected " + o.Limits())
 	}
 	return v, nil
 }
 
-// limits says what Min and Max allow, in the unit of the kind.
-func (o *Option) limits() string {
+// Limits says what Min and Max allow: "at least 1", "1 to 10"; "" if everything.
+func (o *Option) Limits() string {
 	write := func(n float64) string {
 		if o.Kind == Duration {
 			return strconv.FormatFloat(n, 'g', -1, 64) + "s"
@@ -32,6 +32,8 @@ func (o *Option) limits() string {
 		return strconv.FormatFloat(n, 'f', -1, 64)
 	}
 	switch {
+	case o.Min == nil && o.Max == nil:
+		return ""
 	case o.Min == nil:
 		return "at most " + write(*o.Max)
 	case o.Max == nil:

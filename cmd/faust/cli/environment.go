@@ -128,12 +128,20 @@ func (e *environment) warnUnknown(w io.Writer, a *application) {
 		if !strings.HasPrefix(name, "FAUST_") || isKnown[name] {
 			continue
 		}
-		if s := fault.Suggest(name, known); s != "" {
+		if s := suggestVariable(name, known); s != "" {
 			fmt.Fprintf(w, "warning: %s is set but unknown; did you mean %s?\n", name, s)
 			continue
 		}
 		fmt.Fprintf(w, "warning: %s is set but unknown\n", name)
 	}
+}
+
+// suggestVariable knows that FAUST_BROKER is the setting broker, whose variable has another name.
+func suggestVariable(name string, known []string) string {
+	if d, ok := app.Lookup(strings.ToLower(strings.TrimPrefix(name, "FAUST_"))); ok {
+		return d.Env
+	}
+	return fault.Suggest(name, known)
 }
 
 func (e *environment) names() []string {

@@ -91,8 +91,14 @@ func flatten(a slog.Attr) []slog.Attr {
 		return []slog.Attr{slog.String(a.Key, err.Error())}
 	}
 	var attrs []slog.Attr
+	seen := map[string]bool{}
 	for _, f := range lua.Fields() {
-		attrs = append(attrs, slog.Attr{Key: "error." + f.Key, Value: f.Value})
+		key := "error." + f.Key
+		if seen[key] { // a note called message
+			key = "error.note." + f.Key
+		}
+		seen[key] = true
+		attrs = append(attrs, slog.Attr{Key: key, Value: f.Value})
 	}
 	return attrs
 }
