@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -110,7 +111,7 @@ func OptionPlace(L *lua.LState, option string) Place {
 	if n == nil {
 		return s.place()
 	}
-	for _, a := range s.arguments(n) {
+	for _, a := range slices.Backward(s.arguments(n)) { // options come late
 		if f := findField(a, option); f != nil {
 			return s.tree.place(f.key.pos, f.key.end)
 		}
