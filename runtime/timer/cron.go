@@ -1,6 +1,7 @@
 package timer
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -39,23 +40,36 @@ func fields() []field {
 	}
 }
 
-// ParseCron reads an expression of five fields (minute, hour, day of month, month, day of week) or six (and second), or one of
-// @yearly @annually @monthly @weekly @daily @midnight @hourly. Errors name the field.
-func ParseCron(spec string) (*Cron, error) {
+// Parse reads a crontab expression of five fields (minute, hour, day of month, month, day of week) or six (and second), or one of
+// @yearly @annually @monthly @weekly @daily @midnight @hourly. The error names the field, and not the expression.
+func Parse(spec string) (Schedule, error) {
+	c, err := parse(spec)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func parse(spec string) (*Cron, error) {
 	texts := strings.Fields(spec)
-	if len(texts) == 1 && strings.HasPrefix(texts[0], "@") {
-		texts = strings.Fields(named(texts[0]))
-		if len(texts) == 0 {
-			return nil, fmt.Errorf("crontab %q: unknown name; there are @yearly @monthly @weekly @daily @hourly", spec)
+	if len(texts) > 0 && strings.HasPrefix(texts[0], "@") {
+		if texts[0] == "@every" {
+			return nil, errors.New("@every is no crontab: use a timer")
+		}
+		if texts = strings.Fields(named(spec)); len(texts) == 0 {
+			return nil, errors.New("no such name; there are @yearly @monthly @weekly @daily @hourly")
 		}
 	}
+	if strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ=") {
+		return nil, errors.New("the time zone is not part of the expression")
+	}
 	if n := len(texts); n != 5 && n != 6 {
-		return nil, fmt.Errorf("crontab %q: %d fields instead of 5 (minute, hour, day of month, month, day of week) or 6 (and second)", spec, n)
+		return nil, fmt.Errorf("expected 5 fields (minute, hour, day of month, month, day of week) or 6 (and second), found %d", n)
 	}
 	for i, f := range fields()[:len(texts)] {
 		text, err := f.normal(texts[i])
 		if err != nil {
-			return nil, fmt.Errorf("crontab %q: %s: %w", spec, f.name, err)
+			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 		texts[i] = text
 	}
@@ -66,18 +80,18 @@ func ParseCron(spec string) (*Cron, error) {
 	parser := cron.NewParser(cron.Second | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 	parsed, err := parser.Parse(strings.Join(append([]string{second}, texts[:5]...), " "))
 	if err != nil {
-		return nil, fmt.Errorf("crontab %q: %w", spec, err)
+		return nil, err
 	}
 	c := &Cron{spec: spec, plan: parsed.(*cron.SpecSchedule), elapses: strings.HasPrefix(texts[1], "*")}
 	if c.plan.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return nil, fmt.Errorf("crontab %q: day of month: no such day in that month, it would never run", spec)
+		return nil, errors.New("day of month: there is no such day in that month")
 	}
 	return c, nil
 }
 
 // named gives the five fields that a name stands for.
 func named(name string) string {
-	switch strings.ToLower(name) {
+	switch strings.ToLower(strings.TrimSpace(name)) {
 	case "@yearly", "@annually":
 		return "0 0 1 1 *"
 	case "@monthly":
