@@ -159,6 +159,9 @@ func (g *Group) assign(ctx context.Context, offsets map[string]map[int32]kgo.Off
 	if err != nil {
 		return nil, err
 	}
+	if len(starts) == 0 {
+		return offsets, nil
+	}
 	// A topic that was created anew is assigned a second time.
 	if again := g.take(slices.Collect(maps.Keys(starts))); len(again) > 0 {
 		g.barrier(again)

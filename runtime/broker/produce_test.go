@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -226,6 +227,7 @@ func TestMetrics(t *testing.T) {
 			t.Fatal(got[0].err)
 		}
 		b.Close()
+		synctest.Wait() // the client counts after it has told
 		families, err := reg.Gather()
 		if err != nil {
 			t.Fatal(err)
