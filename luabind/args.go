@@ -437,4 +437,4 @@ func didYouMean(name string, known []string) string {
 }
 
 // optionPlace is where the option of that name is written in the call that L's running function got.
-func optionPlace(L *lua.LState, name string) fault.Place { return fault.Caller(L, 1) }
+func optionPlace(L *lua.LState, name string) fault.Place { return fault.OptionPlace(L, name) }

@@ -14,6 +14,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"faust/luabind/fault"
+	"faust/luabind/module"
 	"faust/luabind/record"
 	"faust/luabind/vm"
 	"faust/runtime/app"
@@ -80,6 +81,7 @@ type binding struct {
 	reg    *record.Registry
 	log    *slog.Logger
 	stdout *output
+	module *module.Set
 	table  *lua.LTable // app
 	kinds  kinds
 	direct *direct // nil: without the load-time pass
@@ -123,9 +125,10 @@ func newBinding(path string, cfg Config) (*binding, error) {
 	b.stdout.to(cfg.LoadPrint)
 	b.app = &app.App{File: path, About: about(string(src)), Settings: settings}
 	b.settings.path = path
+	b.module = b.helpers()
 	machine := vm.Config{
 		Root: filepath.Dir(abs), Stdout: b.stdout, Lax: cfg.Lax || !settings.Strict, Unsafe: cfg.Unsafe,
-		Modules: b.modules(), Log: cfg.Log,
+		Modules: b.module.Modules(), Log: cfg.Log,
 	}
 	if !cfg.NoPass {
 		b.direct = &direct{b: b}
@@ -165,6 +168,8 @@ func about(src string) string {
 func (b *binding) open(L *lua.LState) {
 	b.reg = record.NewRegistry(L)
 	b.reg.Raise = vm.Raise
+	b.module.Attach(b.vm, b.reg)
+	b.module.SetGlobals(L)
 	b.kinds = kinds{
 		topic: b.topicKind(L), agent: b.agentKind(L), channel: b.channelKind(L), stream: b.streamKind(L),
 		event: b.eventKind(L), sending: b.sendingKind(L), task: b.taskKind(L), item: b.itemKind(L),

@@ -57,11 +57,15 @@ func (m *VM) translate(src, name string, pass func([]ast.Stmt, string) ([]ast.St
 	if err := checkLists(chunk, name); err != nil {
 		return nil, err
 	}
+	if err := fault.Check(name, src); err != nil {
+		return nil, err
+	}
 	chunk, hidden := pass(chunk, name)
 	proto, err := lua.Compile(chunk, name)
 	if err != nil {
 		return nil, fault.FromCompile(name, src, err)
 	}
+	fault.KeepSource(m.root, name, src)
 	m.publish()
 	fn := m.root.NewFunctionFromProto(proto)
 	if hidden == nil {
