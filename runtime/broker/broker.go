@@ -128,6 +128,11 @@ func (c Config) options(role string) []kgo.Opt {
 		kgo.DisableClientMetrics(),
 		kgo.MetadataMinAge(time.Second),
 	}
+	if c.Embedded {
+		// The broker ends when nobody is connected, so a client that is only quiet has to be seen. The refresh of metadata, every five
+		// minutes, keeps its connection in use.
+		opts = append(opts, kgo.ConnIdleTimeout(15*time.Minute))
+	}
 	if m := c.mechanism(); m != nil {
 		opts = append(opts, kgo.SASL(m))
 	}

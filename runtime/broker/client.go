@@ -36,6 +36,12 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("open broker %s: %w", cfg, err)
 	}
 	c.kafka, c.admin = kafka, kadm.NewClient(kafka)
+	if cfg.Embedded {
+		if err := kafka.Ping(ctx); err != nil {
+			kafka.Close()
+			return nil, c.wrap(err, "open broker %s", cfg)
+		}
+	}
 	return c, nil
 }
 
