@@ -25,6 +25,7 @@ type Process struct {
 
 // Main runs the command line of this process and gives its exit code.
 func Main() int {
+	holdHeapFloor()
 	return Run(context.Background(), Process{os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr})
 }
 
