@@ -312,29 +312,36 @@ func (g *Group) Committed(ctx context.Context, p topic.Partition) (offset int64,
 
 // Commit stores offsets (next to read) with an optional metadata text. An error that a rebalance explains wraps ErrRebalanced; the other
 // offsets are stored then. A partition that is not owned is not committed, whatever the broker would say.
+//
+// It does not go through the client's own commit, which waits until a rebalance is over: that can take as long as the slowest member
+// needs to give its partitions up, while the broker takes offsets of the present generation all the time.
 func (g *Group) Commit(ctx context.Context, offsets map[topic.Partition]int64, metadata string) error {
 	if len(offsets) == 0 {
 		return nil
 	}
-	commit := map[string]map[int32]kgo.EpochOffset{}
-	for p, o := range offsets {
-		if commit[p.Topic] == nil {
-			commit[p.Topic] = map[int32]kgo.EpochOffset{}
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group = g.group.Group
+	req.MemberID, req.Generation = g.kafka.GroupMetadata()
+	ids := slices.Collect(maps.Keys(offsets))
+	for name, of := range byTopic(ids) {
+		t := kmsg.NewOffsetCommitRequestTopic()
+		t.Topic = name
+		for _, id := range of {
+			p := kmsg.NewOffsetCommitRequestTopicPartition()
+			p.Partition, p.Offset, p.LeaderEpoch = id, offsets[topic.Partition{Topic: name, ID: id}], -1
+			t.Partitions = append(t.Partitions, p)
 		}
-		commit[p.Topic][p.ID] = kgo.EpochOffset{Epoch: -1, Offset: o}
+		req.Topics = append(req.Topics, t)
 	}
-	var gone []topic.Partition
-	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
-		gone = g.prune(req, metadata)
-		if len(req.Topics) == 0 {
-			return ErrRebalanced
-		}
-		return nil
-	})
+	gone := g.prune(req, metadata)
 	var err error
-	g.kafka.CommitOffsetsSync(ctx, commit, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
+	switch {
+	case len(req.Topics) > 0:
+		resp, failed := req.RequestWith(ctx, g.kafka)
 		err = commitError(resp, failed)
-	})
+	case len(gone) == 0:
+		err = ErrRebalanced
+	}
 	if err == nil && len(gone) > 0 {
 		err = fmt.Errorf("%s: %w", gone[0], ErrRebalanced)
 	}
