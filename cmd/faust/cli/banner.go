@@ -31,10 +31,7 @@ func bannerRows(a *app.App, info worker.Info) []row {
 	if set.LogFile != "" {
 		log = fmt.Sprintf("%s (%s)", set.LogFile, set.LogLevel)
 	}
-	store := info.Slot
-	if store == "" {
-		store = filepath.Join(set.Datadir, set.GroupID())
-	}
+	store := filepath.Join(set.Datadir, set.GroupID(), info.Slot)
 	host, err := os.Hostname()
 	if err != nil {
 		host = "?"
@@ -63,7 +60,7 @@ func shown(path string) string {
 	if err != nil {
 		return path
 	}
-	if rel, err := filepath.Rel(here, abs); err == nil && filepath.IsLocal(rel) {
+	if rel, err := filepath.Rel(here, abs); err == nil && filepath.IsLocal(rel) && rel != "." {
 		return "./" + rel
 	}
 	return abs

@@ -75,9 +75,12 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.usage = s.program + " <command> [options]"
 	file, err := locate(call.file, !call.run)
-	for err == nil {
+	for first := true; err == nil; first = false {
 		if err = s.load(file, call); err != nil {
 			break
+		}
+		if first {
+			s.env.warnUnknown(s.Stderr, s.app)
 		}
 		s.globals = given.clone()
 		if err = s.dispatch(ctx, call); !errors.Is(err, errReload) {

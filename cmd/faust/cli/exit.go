@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"faust/luabind/fault"
+	"faust/luabind/module"
 	"faust/runtime/app"
 	"faust/runtime/broker"
 )
@@ -99,12 +100,16 @@ func (s *session) report(err error) {
 		exit  *app.Exit
 		kafka *broker.Error
 		lua   *fault.Error
+
+		failure *module.Failure
 	)
 	switch {
 	case err == nil, errors.As(err, &exit):
 	case errors.As(err, &usage):
 		s.complain(usage.message, usage.hint)
 		fmt.Fprintf(s.Stderr, "usage: %s\n", s.usage)
+	case errors.As(err, &failure):
+		fmt.Fprintln(s.Stderr, failure.Text)
 	case errors.As(err, &load) && load.err == nil:
 		s.complain(load.message, load.hint)
 	case errors.As(err, &lua):

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +38,7 @@ func (s *session) runWorker(ctx context.Context) error {
 		App: declared, Broker: source.find, Machine: machine{s.app.script.VM}, Logger: logger,
 		Events: worker.Events{
 			Started: func(i worker.Info) { s.showStart(declared, i, logger) },
-			Ready:   func(i worker.Info) { s.showReady(i, logger) },
+			Ready:   s.showReady,
 			Waiting: func(what []string) { s.showWaiting(what, signals, logger) },
 		},
 	})
@@ -84,12 +83,11 @@ func (s *session) showStart(a *app.App, info worker.Info, logger *slog.Logger) {
 	_ = logger.Handler().Handle(context.Background(), bannerRecord(rows))
 }
 
-func (s *session) showReady(info worker.Info, logger *slog.Logger) {
+// showReady tells a terminal that the worker works; the log hears of it from the worker.
+func (s *session) showReady(info worker.Info) {
 	if s.isTerminal(s.Stderr) && !s.globals.quiet {
 		fmt.Fprintf(s.Stderr, "starting ➢ ready in %.2fs\n", info.Took.Seconds())
-		return
 	}
-	logger.Info("worker ready", "took", info.Took.Round(time.Millisecond).String())
 }
 
 func (s *session) showWaiting(what []string, signals *interrupts, logger *slog.Logger) {
