@@ -301,7 +301,7 @@ func (b *binding) post(L *lua.LState, r topic.Record) {
 		return
 	}
 	rt := b.app.Runtime()
-	if try, ok := rt.(trier); ok && try.TrySend(&r, nil) {
+	if rt.TrySend(&r, nil) {
 		return
 	}
 	err := b.vm.Block(L, "send to "+r.Topic, func(ctx context.Context) error { return rt.Send(ctx, &r, nil) })

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type host struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
+	tries   atomic.Int64
 	stops   []int
 	refuse  error                                                 // what Send gives to done
 	hold    chan struct{}                                         // if not nil, Send stores nothing until it is closed
@@ -35,6 +37,7 @@ type host struct {
 	settled []topic.Record // by events
 	asked   []topic.Record
 	failed  []string // what agents reported
+	errs    []error
 	left    int
 	broken  int
 	changed chan struct{}
@@ -75,6 +78,14 @@ func (h *host) until(what string, ok func() bool) {
 			h.t.Fatalf("waited in vain: %s; sent %v, settled %v, failed %v", what, values(h.sent), values(h.settled), h.failed)
 		}
 	}
+}
+
+// TrySend queues every other record only, so that both ways of sending are taken.
+func (h *host) TrySend(r *topic.Record, done func(topic.Record, error)) bool {
+	if h.tries.Add(1)%2 == 0 {
+		return false
+	}
+	return h.Send(h.ctx, r, done) == nil
 }
 
 func (h *host) Send(_ context.Context, r *topic.Record, done func(topic.Record, error)) error {
@@ -144,6 +155,7 @@ func (h *host) Failed(_ *agent.Definition, ev *agent.Event, err error, action ag
 	}
 	h.note(func() {
 		h.failed = append(h.failed, fmt.Sprintf("%s action=%d attempt=%d %v", at, action, attempt, err))
+		h.errs = append(h.errs, err)
 	})
 }
 
@@ -161,8 +173,14 @@ type script struct {
 // load loads a script that has to be right.
 func load(t *testing.T, src string) *script {
 	t.Helper()
+	return loadWith(t, src, luabind.Config{})
+}
+
+func loadWith(t *testing.T, src string, cfg luabind.Config) *script {
+	t.Helper()
 	s := &script{host: newHost(t), out: &bytes.Buffer{}, t: t}
-	loaded, err := luabind.Load(write(t, src), luabind.Config{Stdout: s.out})
+	cfg.Stdout = s.out
+	loaded, err := luabind.Load(write(t, src), cfg)
 	if err != nil {
 		t.Fatal(render(err))
 	}
@@ -178,7 +196,10 @@ func load(t *testing.T, src string) *script {
 
 func write(t *testing.T, src string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "app.lua")
+	path := filepath.Join(t.TempDir(), "app", "app.lua")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, []byte(src), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -180,16 +180,10 @@ func (b *binding) deliver(L *lua.LState, r topic.Record) lua.LValue {
 	return object(s, b.kinds.sending)
 }
 
-// trier is a Runtime that can queue without waiting.
-type trier interface {
-	// TrySend is Send that does not wait: false, Send has to be used.
-	TrySend(r *topic.Record, done func(topic.Record, error)) bool
-}
-
 // queue hands the record to the runtime. The baton is given away only if that may have to wait.
 func (s *sending) queue(L *lua.LState) {
 	rt := s.b.app.Runtime()
-	if try, ok := rt.(trier); ok && try.TrySend(&s.record, s.arrived) {
+	if rt.TrySend(&s.record, s.arrived) {
 		return
 	}
 	err := s.b.vm.Block(L, "send to "+s.record.Topic, func(ctx context.Context) error {

@@ -46,6 +46,8 @@ type Runtime interface {
 	// Send queues r at once, outside any event, and blocks only while the send buffer is full. done, if not nil, is called once with
 	// the stored record (partition, offset, timestamp filled in) or the error, on a goroutine that must not be held up.
 	Send(ctx context.Context, r *topic.Record, done func(topic.Record, error)) error
+	// TrySend is Send for who must not wait: false if it would have to, and then nothing was done.
+	TrySend(r *topic.Record, done func(topic.Record, error)) bool
 	// Request sends r, adds what an answer needs, and calls answer once: with the reply, or with the error (ctx ended, the
 	// worker stops). A reply that carries agent.HeaderError is given as it is.
 	Request(ctx context.Context, r *topic.Record, answer func(topic.Record, error)) error

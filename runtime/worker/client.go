@@ -80,14 +80,30 @@ func (c *Client) result(err, flushed error) error {
 
 // Send implements app.Runtime.
 func (c *Client) Send(ctx context.Context, rec *topic.Record, done func(topic.Record, error)) error {
-	return c.link.send(ctx, rec, func(stored topic.Record, err error) {
-		if err != nil {
-			c.failed(stored, err)
-		}
-		if done != nil {
-			done(stored, err)
-		}
-	})
+	return c.link.send(ctx, rec, c.told(done))
+}
+
+// TrySend implements app.Runtime.
+func (c *Client) TrySend(rec *topic.Record, done func(topic.Record, error)) bool {
+	return c.link.trySend(rec, c.told(done))
+}
+
+// told makes done hear of a record after the client.
+func (c *Client) told(done func(topic.Record, error)) func(topic.Record, error) {
+	if done == nil {
+		return c.heard
+	}
+	return func(stored topic.Record, err error) {
+		c.heard(stored, err)
+		done(stored, err)
+	}
+}
+
+// heard notes a record that was not stored.
+func (c *Client) heard(stored topic.Record, err error) {
+	if err != nil {
+		c.failed(stored, err)
+	}
 }
 
 func (c *Client) failed(rec topic.Record, err error) {

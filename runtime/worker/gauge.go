@@ -18,7 +18,7 @@ type gauge struct {
 // take waits until there is room, then counts a record of n bytes. One record always fits into an empty gauge. The error is the cause of ctx.
 func (g *gauge) take(ctx context.Context, n int64) error {
 	g.mu.Lock()
-	for g.records > 0 && (g.records >= g.maxRecords || g.bytes+n > g.maxBytes) {
+	for !g.room(n) {
 		if g.free == nil {
 			g.free = make(chan struct{})
 		}
@@ -35,6 +35,23 @@ func (g *gauge) take(ctx context.Context, n int64) error {
 	g.bytes += n
 	g.mu.Unlock()
 	return nil
+}
+
+// room tells whether a record of n bytes fits; with g.mu held.
+func (g *gauge) room(n int64) bool {
+	return g.records == 0 || g.records < g.maxRecords && g.bytes+n <= g.maxBytes
+}
+
+// try counts a record of n bytes if there is room, without waiting.
+func (g *gauge) try(n int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.room(n) {
+		return false
+	}
+	g.records++
+	g.bytes += n
+	return true
 }
 
 // give uncounts a record of n bytes.

@@ -224,11 +224,37 @@ func (l *link) produce(ctx context.Context, c *broker.Client, r *topic.Record, d
 	if err := l.gauge.take(ctx, n); err != nil {
 		return err
 	}
+	l.queue(c, r, n, done)
+	return nil
+}
+
+// queue hands r, which the gauge counts already, to the producer.
+func (l *link) queue(c *broker.Client, r *topic.Record, n int64, done func(topic.Record, error)) {
 	c.Produce(l.ctx, r, func(stored topic.Record, err error) {
 		l.gauge.give(n)
 		done(stored, err)
 	})
-	return nil
+}
+
+// trySend is send for who cannot wait: false if it would have to, and then nothing was done.
+func (l *link) trySend(r *topic.Record, done func(topic.Record, error)) bool {
+	c := l.client.Load()
+	if c == nil {
+		return false
+	}
+	l.mu.RLock()
+	ready := l.ensured[r.Topic]
+	if !ready {
+		_, declared := l.declared[r.Topic]
+		ready = !declared
+	}
+	l.mu.RUnlock()
+	n := size(r)
+	if !ready || !l.gauge.try(n) {
+		return false
+	}
+	l.queue(c, r, n, done)
+	return true
 }
 
 // size is what a record counts for, in bytes; the constant stands for its own memory.

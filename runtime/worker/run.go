@@ -245,7 +245,21 @@ func (r *run) ready(info Info) {
 // Send implements app.Runtime.
 func (r *run) Send(ctx context.Context, rec *topic.Record, done func(topic.Record, error)) error {
 	r.metrics.sent.Inc()
-	return r.link.send(ctx, rec, func(stored topic.Record, err error) {
+	return r.link.send(ctx, rec, r.told(done))
+}
+
+// TrySend implements app.Runtime.
+func (r *run) TrySend(rec *topic.Record, done func(topic.Record, error)) bool {
+	if !r.link.trySend(rec, r.told(done)) {
+		return false
+	}
+	r.metrics.sent.Inc()
+	return true
+}
+
+// told makes done hear of a record after the worker.
+func (r *run) told(done func(topic.Record, error)) func(topic.Record, error) {
+	return func(stored topic.Record, err error) {
 		if err != nil {
 			r.metrics.refused.Inc()
 			r.sendFailed(stored, err)
@@ -253,7 +267,7 @@ func (r *run) Send(ctx context.Context, rec *topic.Record, done func(topic.Recor
 		if done != nil {
 			done(stored, err)
 		}
-	})
+	}
 }
 
 // sendFailed tells of a record that was not stored and that no event is to blame for.
