@@ -1,6 +1,8 @@
 package luabind
 
 import (
+	lua "github.com/yuin/gopher-lua"
+
 	"faust/luabind/module"
 )
 
@@ -12,4 +14,11 @@ func (b *binding) helpers() *module.Set {
 	return module.New(module.Config{
 		Stdin: b.cfg.Stdin, Stdout: b.stdout, Stderr: b.cfg.Stderr, Logger: b.log, Quiet: b.cfg.Quiet, Yes: b.cfg.Yes,
 	})
+}
+
+// modules are all modules by name: the helpers and those that need the app.
+func (b *binding) modules() map[string]func(L *lua.LState) lua.LValue {
+	all := b.module.Modules()
+	all["web"] = b.webModule
+	return all
 }

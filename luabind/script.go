@@ -95,7 +95,7 @@ type binding struct {
 
 // kinds are the metatables of our objects.
 type kinds struct {
-	topic, agent, channel, stream, event, sending, task, item *lua.LTable
+	topic, agent, channel, stream, event, sending, task, item, request, answer *lua.LTable
 }
 
 // newBinding makes the machine. Nothing is run yet.
@@ -128,7 +128,7 @@ func newBinding(path string, cfg Config) (*binding, error) {
 	b.module = b.helpers()
 	machine := vm.Config{
 		Root: filepath.Dir(abs), Stdout: b.stdout, Lax: cfg.Lax || !settings.Strict, Unsafe: cfg.Unsafe,
-		Modules: b.module.Modules(), Log: cfg.Log,
+		Modules: b.modules(), Log: cfg.Log,
 	}
 	if !cfg.NoPass {
 		b.direct = &direct{b: b}
@@ -173,6 +173,7 @@ func (b *binding) open(L *lua.LState) {
 	b.kinds = kinds{
 		topic: b.topicKind(L), agent: b.agentKind(L), channel: b.channelKind(L), stream: b.streamKind(L),
 		event: b.eventKind(L), sending: b.sendingKind(L), task: b.taskKind(L), item: b.itemKind(L),
+		request: b.requestKind(L), answer: b.answerKind(L),
 	}
 	if b.direct != nil {
 		b.direct.open(L)
@@ -198,7 +199,7 @@ func (b *binding) functions() []map[string]lua.LGFunction {
 func (b *binding) declarations() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"configure": b.configure, "record": b.appRecord, "topic": b.appTopic, "channel": b.appChannel, "agent": b.appAgent,
-		"task": b.appTask, "timer": b.appTimer, "crontab": b.appCrontab, "on": b.appOn, "stop": b.appStop,
+		"task": b.appTask, "timer": b.appTimer, "crontab": b.appCrontab, "on": b.appOn, "stop": b.appStop, "page": b.appPage,
 		"main": func(*lua.LState) int { return 0 },
 	}
 }
