@@ -23,6 +23,9 @@ func (p *parser) expressionStatement() {
 		p.suffixed()
 		return
 	}
+	if t.kind == keyword && !t.is("nil") && !t.is("true") && !t.is("false") || t.is(")") || t.is("]") || t.is("}") {
+		p.fail(t, "a statement")
+	}
 	n := p.suffixed()
 	u := p.peek()
 	switch {
@@ -86,7 +89,7 @@ func (p *parser) target(n *node) {
 	case callNode, methodNode:
 		p.tell(p.peek(), "target", "the result of a call cannot be assigned to", "", "to compare write '=='")
 	default:
-		p.tell(p.peek(), "target", fmt.Sprintf("%s cannot be assigned to", p.t.expression(n)), "")
+		p.report(diagnosis{at: p.peek(), message: fmt.Sprintf("%s cannot be assigned to", p.t.expression(n)), generic: true})
 	}
 }
 

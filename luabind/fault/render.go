@@ -235,7 +235,7 @@ func (d *drawing) trace(e *Error) {
 				shown = append(shown, f)
 			}
 		}
-		if len(shown) == 0 || len(shown) == 1 && shown[0].What == mainChunk && shown[0].Line == e.Place.Line {
+		if len(shown) == 0 || len(shown) == 1 && strings.HasSuffix(shown[0].What, "main chunk") {
 			return
 		}
 	}

@@ -212,7 +212,7 @@ func (f Frame) ours() bool {
 func traceLines(trace []Frame) []string {
 	width := 0
 	for _, f := range trace {
-		if f.File != "" {
+		if f.File != "" || f.hidden() {
 			width = max(width, textWidth(f.What))
 		}
 	}

@@ -168,7 +168,7 @@ func (s *structure) bracket(i int, t token) {
 // blockBrace tells whether { opens a block, and which word stands for it.
 func (s *structure) blockBrace(i int, t token) (string, bool) {
 	top := s.top()
-	if top == nil || i == 0 || i+1 >= len(s.tokens) {
+	if top == nil || i == 0 || i+1 >= len(s.tokens) || !t.is("{") {
 		return "", false
 	}
 	prev, next := s.tokens[i-1], s.tokens[i+1]

@@ -24,30 +24,37 @@ func Suggest(name string, known []string) string {
 // rank says how like two names are; smaller is more.
 type rank struct {
 	distance int // edits, in halves: what differs in case or separators only counts less
+	letters  int // 0: the same letters in another order
 	prefix   int // negated length of the common prefix
 	length   int // difference of the lengths
+	exact    int // edits with case and separators
 }
 
 func (r rank) before(o rank, name, other string) bool {
 	switch {
 	case r.distance != o.distance:
 		return r.distance < o.distance
+	case r.letters != o.letters:
+		return r.letters < o.letters
 	case r.prefix != o.prefix:
 		return r.prefix < o.prefix
 	case r.length != o.length:
 		return r.length < o.length
+	case r.exact != o.exact:
+		return r.exact < o.exact
 	}
 	return name < other
 }
 
 func likeness(name, known string) (rank, bool) {
 	a, b := fold(name), fold(known)
+	exact := distance([]rune(name), []rune(known))
 	if slices.Equal(a, b) {
-		return rank{distance: 1, prefix: -common([]rune(name), []rune(known))}, true
+		return rank{distance: 1, exact: exact}, true
 	}
 	d := distance(a, b)
 	long, short := max(len(a), len(b)), min(len(a), len(b))
-	r := rank{distance: 2 * d, prefix: -common(a, b), length: long - short}
+	r := rank{distance: 2 * d, prefix: -common(a, b), length: long - short, exact: exact, letters: boolInt(!sameLetters(a, b))}
 	if d <= len(a)/3+1 && 2*d <= long && d < long-boolInt(short == 1) {
 		return r, true
 	}
@@ -57,6 +64,10 @@ func likeness(name, known string) (rank, bool) {
 		return r, true
 	}
 	return r, false
+}
+
+func sameLetters(a, b []rune) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // fold drops what people mix up without thinking of it: case and separators.

@@ -76,6 +76,7 @@ func lex(src string, report func(diagnosis)) []token {
 	for x.next() {
 	}
 	x.emit(endOfFile, x.at, x.at)
+	x.tokens[len(x.tokens)-1].line = lastLine(src) // where it is shown
 	return x.tokens
 }
 

@@ -70,13 +70,15 @@ func (v *view) cut(cells []string, total, focus int) {
 	from := max(0, min(focus-viewLead, total-viewWidth))
 	to := from + viewWidth
 	var b strings.Builder
-	shift := from
+	shift, next := from, from
 	if from > 0 {
 		b.WriteString("…")
 		shift = from - 1
 	}
 	for i, cell := range cells {
 		if cell != "" && v.at[i] >= from && v.at[i] < to {
+			b.WriteString(strings.Repeat(" ", v.at[i]-next)) // half a wide character or tab was cut off
+			next = v.at[i] + textWidth(cell)
 			b.WriteString(cell)
 		}
 	}
