@@ -13,7 +13,7 @@ func BuiltinCommands() []string { return []string{"worker", "broker", "version",
 func ReservedCommands() []string {
 	later := `agents tables models model topics pages tasks graph tail get send ask replay reset clean-versions offsets status repl
 		top config check test fmt init types doctor build dlq completion healthcheck plan scan report demo tutorial upgrade lsp
-		reload run livecheck add docs`
+		reload run`
 	names := append(BuiltinCommands(), strings.Fields(later)...)
 	sort.Strings(names)
 	return names

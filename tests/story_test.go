@@ -1,0 +1,52 @@
+// Package tests tells stories: whole sessions with the real command, written down in testdata/*.txtar. The command is this test binary under
+// another name, so that the race detector and coverage come with it.
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"faust/cmd/faust/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"faust": func() { os.Exit(cli.Main()) },
+		"http":  func() { os.Exit(request(os.Args[1:])) },
+	})
+}
+
+func TestStories(t *testing.T) {
+	t.Parallel()
+	examples, err := filepath.Abs("../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("EXAMPLES", examples)
+			e.Setenv("CI", "")
+			s := &stage{dir: e.WorkDir, processes: map[string]*process{}}
+			e.Values[stageKey{}] = s
+			e.Defer(s.clear)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"code":    exitsWith,
+			"start":   start,
+			"signal":  send,
+			"ends":    ends,
+			"waitfor": waitFor,
+			"ports":   ports,
+			"count":   count,
+			"absent":  absent,
+			"golden":  golden,
+
+			"everything": everything,
+		},
+	})
+}
