@@ -255,7 +255,7 @@ func TestOwnErrors(t *testing.T) {
 	}
 
 	placed := &Error{Message: "no", Place: Place{"other.lua", 7, 1, 2}, Trace: []Frame{{Place{}, "mine"}}}
-	runScript(t, "a.lua", "fail()", func(L *lua.LState) {
+	_ = runScript(t, "a.lua", "fail()", func(L *lua.LState) {
 		L.SetGlobal("fail", L.NewFunction(func(L *lua.LState) int { L.Error(&lua.LUserData{Value: placed}, 0); return 0 }))
 	})
 	if placed.Place.File != "other.lua" || len(placed.Trace) != 1 {
@@ -298,7 +298,7 @@ func TestPlacesOfArguments(t *testing.T) {
 			return 0
 		}))
 	}
-	runScript(t, "a.lua", "local t = {\n}\ndeclare('totals', {\n  help = { defualt2 = 1 },\n\tdefualt = 0,\n})\n", setup)
+	_ = runScript(t, "a.lua", "local t = {\n}\ndeclare('totals', {\n  help = { defualt2 = 1 },\n\tdefualt = 0,\n})\n", setup)
 	for name, c := range map[string]struct{ got, want Place }{
 		"option": {option, Place{"a.lua", 5, 2, 9}}, "missing": {missing, Place{"a.lua", 3, 1, 8}},
 		"second": {second, Place{"a.lua", 3, 19, 20}}, "none": {none, Place{"a.lua", 3, 1, 8}}, "caller": {caller, Place{"a.lua", 3, 0, 0}},

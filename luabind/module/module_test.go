@@ -363,7 +363,7 @@ func TestPromptCancelled(t *testing.T) {
 		if !errors.As(err, &e) || e.Code != fault.Cancelled {
 			t.Fatalf("got %v", err)
 		}
-		go func() { fmt.Fprintln(w, "answer"); w.Close() }()
+		go func() { fmt.Fprintln(w, "answer"); _ = w.Close() }()
 		s.want(`return prompt 'second?'`, "answer")
 	})
 }

@@ -80,7 +80,7 @@ func (s *Set) randomWeighted(a *args) []lua.LValue {
 
 // pick gives the key in whose share of the weights at falls, in the order of pairs.
 func pick(t *lua.LTable, at float64) lua.LValue {
-	var chosen lua.LValue = lua.LNil
+	chosen := lua.LNil
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		w := float64(v.(lua.LNumber))
 		if w == 0 {
