@@ -300,6 +300,10 @@ func (b *binding) post(L *lua.LState, r topic.Record) {
 		h.event().Hold(r)
 		return
 	}
+	b.postNow(L, r)
+}
+
+func (b *binding) postNow(L *lua.LState, r topic.Record) {
 	rt := b.app.Runtime()
 	if rt.TrySend(&r, nil) {
 		return

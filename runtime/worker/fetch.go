@@ -12,7 +12,7 @@ import (
 
 // Marks of back-pressure. A fetch brings at most about one MiB of a partition.
 const (
-	maxUnread    = 16 << 20               // bytes unread over all partitions: no poll above it
+	maxUnread    = 4 << 20                // bytes unread over all partitions: no poll above it
 	laneHigh     = 2 << 20                // bytes unread of one partition: it lags when others have less
 	laneLow      = laneHigh / 2           // a paused one is resumed
 	maxUnsettled = 100_000                // records delivered above the first unsettled one

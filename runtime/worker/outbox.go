@@ -42,7 +42,13 @@ func (o *outbox) Send(ctx context.Context, r *topic.Record, cause *agent.Cause) 
 
 // post sends r, which its epoch counts already.
 func (o *outbox) post(ctx context.Context, c *broker.Client, epoch int64, r *topic.Record, cause *agent.Cause) error {
-	err := o.link.produce(ctx, c, r, func(stored topic.Record, err error) { o.acknowledged(epoch, &stored, cause, err) })
+	err := o.link.produce(ctx, c, r, func(stored topic.Record, err error) {
+		if err == nil {
+			o.end(epoch)
+			return
+		}
+		o.failed(epoch, stored, cause, err)
+	})
 	if err != nil {
 		o.end(epoch)
 		return err
@@ -148,16 +154,13 @@ func (o *outbox) unsettled() (n int64) {
 	return n
 }
 
-// acknowledged hears of a send; it runs on the producer's goroutine. r is the producer's own: the sender's may be used again.
-func (o *outbox) acknowledged(epoch int64, r *topic.Record, cause *agent.Cause, err error) {
-	switch {
-	case err == nil:
-		o.end(epoch)
-	case broker.Permanent(err):
-		o.refused.add(func(ctx context.Context) { o.refuse(ctx, epoch, r, cause, err) })
-	default:
+// failed hears of a send that was not stored; it runs on the producer's goroutine. r is the producer's own: the sender's may be used again.
+func (o *outbox) failed(epoch int64, r topic.Record, cause *agent.Cause, err error) {
+	if !broker.Permanent(err) {
 		o.broken(err)
+		return
 	}
+	o.refused.add(func(ctx context.Context) { o.refuse(ctx, epoch, &r, cause, err) })
 }
 
 // broken makes every flush fail from now on and ends the worker.
