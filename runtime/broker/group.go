@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"faust/runtime/topic"
 )
@@ -95,6 +96,7 @@ func (g *Group) options(life context.Context) []kgo.Opt {
 		reset = kgo.NewOffset().AtEnd()
 	}
 	return []kgo.Opt{
+		kgo.MaxVersions(byName()),
 		kgo.WithContext(life),
 		kgo.AlwaysRetryEOF(),
 		kgo.ConsumerGroup(g.group.Group),
@@ -112,6 +114,13 @@ func (g *Group) options(life context.Context) []kgo.Opt {
 		kgo.OnPartitionsRevoked(g.revoke),
 		kgo.OnPartitionsLost(g.lose),
 	}
+}
+
+// byName keeps commits to the versions that name topics; from 10 on they go by topic id, which a topic that was created anew changes.
+func byName() *kversion.Versions {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(kmsg.NewPtrOffsetCommitRequest().Key(), 9)
+	return v
 }
 
 // ask makes sure that the topics exist and that the group may be used.
