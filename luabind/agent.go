@@ -99,7 +99,10 @@ func (b *binding) agentSource(a *args, g *agentObject) {
 func (b *binding) noSource(a *args, v lua.LValue) {
 	switch v := v.(type) {
 	case lua.LString:
-		a.hint("a topic is declared:  local "+identifier(string(v))+" = app.topic('"+string(v)+"')", "%s: the source is %s, expected a topic or a channel", a.of, describe(v))
+		e := usage("%s: the source is %s, expected a topic or a channel", a.of, describe(v))
+		e.Place = fault.ArgPlace(a.L, a.seen)
+		e.Hints = []string{"a topic is declared:  local " + identifier(string(v)) + " = app.topic('" + string(v) + "')"}
+		a.raise(e)
 	case *lua.LTable:
 		if _, ok := as[*topicObject](v.RawGetInt(1)); ok {
 			a.fail("%s: several topics as a source (app.merge) are not in this version", a.of)

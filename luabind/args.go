@@ -21,7 +21,9 @@ type args struct {
 	L    *lua.LState
 	name string // app.topic, topic:send
 	of   string // app.topic('orders'): the name with the first argument, once that is known
+	self int    // 1 if an object stands before the first argument
 	next int    // index of the next argument
+	seen int    // index of the one that was looked at last
 }
 
 // call takes the arguments of a function of app, or of a global function.
@@ -35,7 +37,7 @@ func (b *binding) call(L *lua.LState, name string) *args {
 
 // method takes the arguments of a method of an object: what is before the colon has to be a T. kind is what a T is called.
 func method[T any](L *lua.LState, kind, name string) (T, *args) {
-	a := &args{L: L, name: kind + ":" + name, of: kind + ":" + name, next: 2}
+	a := &args{L: L, name: kind + ":" + name, of: kind + ":" + name, self: 1, next: 2}
 	if ud, ok := L.Get(1).(*lua.LUserData); ok {
 		if self, ok := ud.Value.(T); ok {
 			return self, a
@@ -70,7 +72,10 @@ func (a *args) place() fault.Place { return fault.Caller(a.L, 1) }
 func (a *args) about(name string) { a.of = a.name + "('" + name + "')" }
 
 // peek gives the next argument without taking it.
-func (a *args) peek() lua.LValue { return a.L.Get(a.next) }
+func (a *args) peek() lua.LValue {
+	a.seen = a.next
+	return a.L.Get(a.next)
+}
 
 // value takes the next argument, whatever it is; what says what it is for.
 func (a *args) value(what string) lua.LValue {
@@ -138,7 +143,7 @@ func (a *args) duration(what string) time.Duration {
 	v := a.value(what)
 	d, err := toDuration(v)
 	if err != nil {
-		a.fail("%s: %s is %s: %s", a.of, what, describe(v), err)
+		a.at("%s: %s is %s: %s", a.of, what, describe(v), err)
 	}
 	return d
 }
@@ -170,9 +175,16 @@ func (a *args) done() {
 	}
 }
 
+// at raises a usage error at the argument that was looked at last.
+func (a *args) at(format string, values ...any) {
+	e := usage(format, values...)
+	e.Place = fault.ArgPlace(a.L, a.seen-a.self)
+	vm.Raise(a.L, e)
+}
+
 // wrong raises an error about an argument of the wrong type.
 func (a *args) wrong(what string, v lua.LValue, expected string) {
-	a.fail("%s: %s is %s, expected %s", a.of, what, describe(v), expected)
+	a.at("%s: %s is %s, expected %s", a.of, what, describe(v), expected)
 }
 
 // options takes the table of options, which may be left out, and checks that it has only known ones.

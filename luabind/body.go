@@ -79,7 +79,8 @@ func (in *body) close() {
 	in.ended = true
 }
 
-// next settles the event in hand and gives the next one; nil: the end.
+// next settles the event in hand and gives the next one; nil: the end. The baton is given away while there is none, and while there is no
+// room for what the event in hand has sent.
 func (in *body) next(L *lua.LState) *agent.Event {
 	if in.ended {
 		return nil

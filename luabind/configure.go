@@ -40,6 +40,9 @@ func (b *binding) configure(L *lua.LState) int {
 	if err := b.resolve(); err != nil {
 		a.raise(err)
 	}
+	if !b.app.Settings.Strict {
+		b.vm.Relax()
+	}
 	return 0
 }
 

@@ -374,20 +374,26 @@ func TestCancelledBody(t *testing.T) {
 		end)`)
 	deliver, _ := s.agent("a")
 	deliver(json("1")...)
-	s.until("waiting", func() bool {
-		for _, task := range s.VM.Tasks() {
-			if task.What == "get from channel-1" {
-				return true
-			}
-		}
-		go s.note(func() {})
-		return false
-	})
+	s.waitsFor("get from channel-1")
 	s.cancel()
 	s.tasks.Wait()
 	if strings.Contains(s.out.String(), "never") {
 		t.Errorf("printed %q", s.out)
 	}
+}
+
+// waitsFor waits until some task waits for that.
+func (s *script) waitsFor(what string) {
+	s.t.Helper()
+	s.until("a task waits for "+what, func() bool {
+		for _, task := range s.VM.Tasks() {
+			if task.What == what && task.State == "waiting" {
+				return true
+			}
+		}
+		go s.note(func() {}) // look again
+		return false
+	})
 }
 
 func TestLeftBodyIsStartedAgain(t *testing.T) {
@@ -440,5 +446,59 @@ func TestTaskIsInterrupted(t *testing.T) {
 	var e *fault.Error
 	if err := s.App.Tasks[0].Run(ctx); !errors.As(err, &e) || e.Code != fault.Cancelled {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestFullSendBufferHoldsNobodyElse has an agent wait for room; a task runs meanwhile.
+func TestFullSendBufferHoldsNobodyElse(t *testing.T) {
+	t.Parallel()
+	s := load(t, `
+		local input, out = app.topic('in'), app.topic('out')
+		app.agent('a', input, function(stream) for v in stream do out:send { value = v } end end)
+		app.task(function() print 'runs' end)`)
+	s.room = make(chan struct{})
+	deliver, drain := s.agent("a")
+	deliver(json("1", "2")...)
+	s.waitsFor("the next event")
+	s.check()
+	close(s.room)
+	s.until("settled", func() bool { return len(s.settled) == 2 })
+	if err := drain(); err != nil {
+		t.Fatal(err)
+	}
+	if s.out.String() != "runs\n" {
+		t.Errorf("printed %q", s.out)
+	}
+}
+
+func TestStrict(t *testing.T) {
+	t.Parallel()
+	if _, err := luabind.Load(write(t, "print(undefined_name)"), luabind.Config{}); err == nil || !strings.Contains(err.Error(), "undefined_name") {
+		t.Errorf("strict: %v", err)
+	}
+	s := load(t, "app.configure { strict = false }\nassert(undefined_name == nil)\nfunction f() global = 1 end f() assert(global == 1)")
+	if s.App.Settings.Strict {
+		t.Error("strict in force")
+	}
+}
+
+// TestCaret draws errors of arguments and options: the caret is under what is wrong.
+func TestCaret(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		"app.topic('a', {\n  defualt = 0,\n})":     "2 |   defualt = 0,\n   |   ^^^^^^^",
+		"app.timer('soon', function() end)":        "1 | app.timer('soon', function() end)\n   |           ^^^^^^",
+		"app.topic('a', { retention = 'x' })":      "1 | app.topic('a', { retention = 'x' })\n   |                  ^^^^^^^^^",
+		"app.tabel('x')":                           "1 | app.tabel('x')\n   |     ^^^^^",
+		"local x = app.topics.orders":              "1 | local x = app.topics.orders",
+		"local t = app.topic('a')\nt:send(5)":      "2 | t:send(5)\n",
+		"app.agent('x', 'orders', function() end)": "'orders', function() end)\n   |                ^^^^^^^^",
+	} {
+		_, err := luabind.Load(write(t, src), luabind.Config{})
+		if err == nil {
+			t.Errorf("%s: no error", src)
+		} else if text := render(err); !strings.Contains(text, want) {
+			t.Errorf("%s: want\n%s\ngot\n%s", src, want, text)
+		}
 	}
 }

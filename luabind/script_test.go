@@ -32,6 +32,7 @@ type host struct {
 	tries   atomic.Int64
 	stops   []int
 	refuse  error                                                 // what Send gives to done
+	room    chan struct{}                                         // if not nil, events wait with what they send until it is closed
 	hold    chan struct{}                                         // if not nil, Send stores nothing until it is closed
 	answers func(r topic.Record) (answer topic.Record, err error) // of Request; nil: none comes
 
@@ -146,7 +147,24 @@ func (h *host) Stop(code int) { h.note(func() { h.stops = append(h.stops, code) 
 // sender is what events send through.
 type sender struct{ h *host }
 
-func (s sender) Send(_ context.Context, r *topic.Record, _ *agent.Cause) error {
+// Room says that Send will not wait.
+func (s sender) Room(int) bool {
+	select {
+	case <-s.h.room:
+		return true
+	default:
+		return s.h.room == nil
+	}
+}
+
+func (s sender) Send(ctx context.Context, r *topic.Record, _ *agent.Cause) error {
+	if s.h.room != nil {
+		select {
+		case <-s.h.room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 	s.h.note(func() { s.h.settled = append(s.h.settled, *r) })
 	return nil
 }

@@ -21,6 +21,14 @@ func (m *VM) openGlobals() {
 	m.root.G.Global.Metatable = mt
 }
 
+// Relax makes undefined names nil from now on, as Config.Lax does from the start; with the baton held.
+func (m *VM) Relax() {
+	m.cfg.Lax = true
+	if mt, ok := m.root.G.Global.Metatable.(*lua.LTable); ok {
+		mt.RawSetString("__newindex", lua.LNil)
+	}
+}
+
 // missingGlobal is called for a global that is nil. Only a plain name raises: _G.x and _G[x] ask whether it exists.
 func (m *VM) missingGlobal(L *lua.LState) int {
 	name, ok := L.Get(2).(lua.LString)

@@ -60,6 +60,12 @@ type Sender interface {
 	Send(ctx context.Context, r *topic.Record, cause *Cause) error
 }
 
+// Roomer is a Sender that can tell beforehand whether Send would wait: for bodies that hold something which others want.
+type Roomer interface {
+	// Room tells whether n records can be sent now without waiting.
+	Room(n int) bool
+}
+
 // Reporter hears what happens to events. The worker implements it: logs, metrics, /readyz. Called on the actor's goroutine.
 type Reporter interface {
 	// Failed: an event failed and action was decided; retries report each attempt. ev is nil when the body failed with no event in

@@ -18,6 +18,7 @@ type Processor struct {
 	cfg     ProcessorConfig
 	tracker *tracker
 	streams []*Stream
+	room    Roomer // the Sender, if it is one
 
 	state    atomic.Int32  // running, broken or draining
 	drained  chan struct{} // closed by Drain
@@ -61,6 +62,7 @@ func NewProcessor(cfg ProcessorConfig) *Processor {
 		cfg: cfg, end: -1, drained: make(chan struct{}), seed: maphash.MakeSeed(),
 		tracker: newTracker(actors > 1 || cfg.Agent.ManualAck),
 	}
+	p.room, _ = cfg.Sender.(Roomer)
 	for range actors {
 		p.streams = append(p.streams, &Stream{agent: cfg.Agent, p: p, wake: make(chan struct{}, 1)})
 	}

@@ -73,9 +73,12 @@ type item struct {
 	pos    uint64
 }
 
-// TryNext settles the event in hand and gives the next one if it is here already: (nil, nil) means Next would wait. It waits itself
-// only while the send buffer is full.
+// TryNext settles the event in hand and gives the next one if it is here already: (nil, nil) means Next would wait, for an event or
+// because there is no room for what the event in hand has sent. With a Sender that is no Roomer it waits for that itself.
 func (s *Stream) TryNext() (*Event, error) {
+	if n := len(s.held.sends); n > 0 && s.p.room != nil && !s.p.room.Room(n) {
+		return nil, nil
+	}
 	if err := s.settle(); err != nil {
 		return nil, err
 	}

@@ -54,6 +54,13 @@ func (g *gauge) try(n int64) bool {
 	return true
 }
 
+// fits tells whether n small records can be taken now without waiting.
+func (g *gauge) fits(n int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.records == 0 || g.records+n <= g.maxRecords && g.bytes < g.maxBytes
+}
+
 // give uncounts a record of n bytes.
 func (g *gauge) give(n int64) {
 	g.mu.Lock()

@@ -40,6 +40,9 @@ func (o *outbox) Send(ctx context.Context, r *topic.Record, cause *agent.Cause) 
 	return o.post(ctx, c, o.begin(), r, cause)
 }
 
+// Room implements agent.Roomer.
+func (o *outbox) Room(n int) bool { return o.link.client.Load() != nil && o.link.gauge.fits(int64(n)) }
+
 // post sends r, which its epoch counts already.
 func (o *outbox) post(ctx context.Context, c *broker.Client, epoch int64, r *topic.Record, cause *agent.Cause) error {
 	err := o.link.produce(ctx, c, r, func(stored topic.Record, err error) {
