@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -347,7 +348,9 @@ func TestSlowPartitionDoesNotHoldUpTheOthers(t *testing.T) {
 			return nil
 		}))
 		w.ensure("in", 2)
-		value := bytes.Repeat([]byte("v"), 32<<10)
+		value := make([]byte, 32<<10) // that compression does not make smaller
+		noise := rand.NewChaCha8([32]byte{})
+		_, _ = noise.Read(value)
 		const n = 1000 // 32 MiB in each partition
 		for i := range 2 * n {
 			w.client.Produce(t.Context(), &topic.Record{Topic: "in", Partition: int32(i % 2), Key: fmt.Append(nil, i), Value: value}, nil)

@@ -28,6 +28,7 @@ type world struct {
 	net    *kfake.VirtualNetwork
 	cfg    broker.Config
 	client *broker.Client
+	admin  *kadm.Client
 }
 
 // inWorld runs f in a bubble with a broker of its own.
@@ -49,6 +50,12 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 			t.Fatal(err)
 		}
 		defer w.client.Close()
+		kafka, err := kgo.NewClient(kgo.SeedBrokers(w.cfg.Seeds...), kgo.Dialer(w.cfg.Dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer kafka.Close()
+		w.admin = kadm.NewClient(kafka)
 		f(t, w)
 	})
 }
@@ -160,7 +167,7 @@ func (r *running) end() error {
 	r.t.Helper()
 	select {
 	case <-r.done:
-	case <-time.After(5 * time.Minute):
+	case <-time.After(10 * time.Minute):
 		r.t.Fatalf("does not end\n%s\n%s", r.worker.Dump(), r.log)
 	}
 	return r.err
@@ -195,6 +202,12 @@ func (l *logText) String() string {
 	return l.b.String()
 }
 
+// tail is the end of the log.
+func (l *logText) tail(n int) string {
+	s := l.String()
+	return s[max(len(s)-n, 0):]
+}
+
 // ensure creates a topic.
 func (w *world) ensure(name string, partitions int32) {
 	w.t.Helper()
@@ -222,46 +235,41 @@ func (w *world) produce(name string, partitions int32, from, n int) {
 // committed reads the group's offset of a partition, -1 if there is none.
 func (w *world) committed(group string, p topic.Partition) (int64, string) {
 	w.t.Helper()
-	g, err := broker.Join(w.t.Context(), w.cfg, broker.GroupConfig{Group: group})
+	offsets, err := w.admin.FetchOffsets(w.t.Context(), group)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer g.Abandon()
-	offset, metadata, err := g.Committed(w.t.Context(), p)
-	if err != nil {
-		w.t.Fatal(err)
+	o, ok := offsets.Lookup(p.Topic, p.ID)
+	if !ok {
+		return -1, ""
 	}
-	return offset, metadata
+	return o.At, o.Metadata
 }
 
-// records reads all of a topic.
+// records reads a topic from its beginning, at least n records.
 func (w *world) records(name string, n int) []topic.Record {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	var g *broker.Group
-	joined := make(chan struct{})
-	g, err := broker.Join(ctx, w.cfg, broker.GroupConfig{Group: fmt.Sprintf("look-%s-%d", name, time.Now().UnixNano()), Topics: []string{name},
-		Assigned: func(_ context.Context, ps map[topic.Partition]int64) {
-			<-joined
-			for p := range ps {
-				g.Resume(p)
-			}
-		}})
+	kafka, err := kgo.NewClient(kgo.SeedBrokers(w.cfg.Seeds...), kgo.Dialer(w.cfg.Dial), kgo.ConsumeTopics(name),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	close(joined)
-	defer g.Abandon()
+	defer kafka.Close()
 	var all []topic.Record
 	for len(all) < n {
-		batches, err := g.Poll(ctx)
-		if err != nil {
-			w.t.Fatalf("%d of %d records of %s: %v", len(all), n, name, err)
+		fetches := kafka.PollFetches(ctx)
+		if ctx.Err() != nil {
+			w.t.Fatalf("%d of %d records of %s", len(all), n, name)
 		}
-		for _, b := range batches {
-			all = append(all, b.Records...)
-		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			c := topic.Record{Key: r.Key, Value: r.Value, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+			for _, h := range r.Headers {
+				c.Headers = append(c.Headers, topic.Header(h))
+			}
+			all = append(all, c)
+		})
 	}
 	return all
 }
@@ -269,7 +277,7 @@ func (w *world) records(name string, n int) []topic.Record {
 // eventually waits until ok holds.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(2 * time.Minute); !ok(); {
+	for limit := time.Now().Add(10 * time.Minute); !ok(); {
 		if time.Now().After(limit) {
 			t.Fatalf("never: %s", what)
 		}
@@ -280,12 +288,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // length is how many records a topic has.
 func (w *world) length(name string) int {
 	w.t.Helper()
-	kafka, err := kgo.NewClient(kgo.SeedBrokers(w.cfg.Seeds...), kgo.Dialer(w.cfg.Dial))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer kafka.Close()
-	ends, err := kadm.NewClient(kafka).ListEndOffsets(w.t.Context(), name)
+	ends, err := w.admin.ListEndOffsets(w.t.Context(), name)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func TestTimersKeepTheirPhase(t *testing.T) {
 				return nil
 			}})
 		r := w.start(a, noBroker(t)).operational()
-		<-time.After(95 * time.Second)
+		<-time.After(94 * time.Second)
 		want := []time.Duration{10, 20, 30, 40, 50, 60, 70, 80, 90}
 		for i := range want {
 			want[i] *= time.Second

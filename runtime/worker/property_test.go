@@ -25,6 +25,7 @@ type model struct {
 	rand func(n int) int
 
 	mu       sync.Mutex
+	alive    []*running // and those that ended
 	handled  map[string]int
 	poisoned map[string]bool // fail for ever: dead letters
 }
@@ -69,13 +70,24 @@ func property(t *testing.T, w *world, seed uint64) {
 		}
 	}
 	w.produce("in", propertyPartitions, 0, propertyRecords/2)
-	workers := []*running{w.start(m.app())}
+	var workers []*running
+	begin := func() {
+		r := w.start(m.app())
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.alive = append(m.alive, r)
+		workers = append(workers, r)
+	}
+	reaping, enough := context.WithCancel(t.Context())
+	defer enough()
+	go m.reap(reaping)
+	begin()
 	for step := range 25 {
 		<-time.After(time.Duration(m.rand(4000)) * time.Millisecond)
 		m.early()
 		switch {
 		case len(workers) == 0 || len(workers) < 3 && m.rand(3) == 0:
-			workers = append(workers, w.start(m.app()))
+			begin()
 		case m.rand(2) == 0:
 			n := m.rand(len(workers))
 			gone := workers[n]
@@ -90,7 +102,26 @@ func property(t *testing.T, w *world, seed uint64) {
 			w.produce("in", propertyPartitions, propertyRecords/2, propertyRecords/2)
 		}
 	}
-	workers = append(workers, w.start(m.app()))
+	begin()
+	defer func() {
+		if t.Failed() {
+			groups, err := w.admin.DescribeGroups(t.Context(), "property")
+			for _, g := range groups {
+				t.Logf("group %s, %v", g.State, err)
+				for _, m := range g.Members {
+					assigned, _ := m.Assigned.AsConsumer()
+					t.Logf("member %s: %+v", m.MemberID, assigned)
+				}
+			}
+			for i, r := range workers {
+				member := ""
+				if g := r.worker.current.Load().group.Load(); g != nil {
+					member, _ = g.Member()
+				}
+				t.Logf("worker %d, member %s\n%s%s", i, member, r.worker.Dump(), r.log.tail(4000))
+			}
+		}
+	}()
 	eventually(t, "all is committed", func() bool {
 		var sum int64
 		for p := range int32(propertyPartitions) {
@@ -106,6 +137,51 @@ func property(t *testing.T, w *world, seed uint64) {
 		}
 	}
 	m.complete()
+}
+
+// reap removes members of the group that no living worker is, one session after they were seen first. Kafka does that; the broker of
+// the tests forgets those whose connection broke while they waited for others to join.
+func (m *model) reap(ctx context.Context) {
+	since := map[string]time.Time{}
+	for sleepUntil(ctx, time.Now().Add(time.Second)) {
+		groups, err := m.w.admin.DescribeGroups(ctx, "property")
+		if err != nil {
+			continue
+		}
+		living := m.members()
+		for _, member := range groups["property"].Members {
+			id := member.MemberID
+			switch first, seen := since[id]; {
+			case living[id]:
+				delete(since, id)
+			case !seen:
+				since[id] = time.Now()
+			case time.Since(first) > 10*time.Second:
+				_ = m.w.client.Leave(ctx, "property", id) // at the next look, if it fails
+			}
+		}
+	}
+}
+
+// members are the member ids of the workers that run.
+func (m *model) members() map[string]bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ids := map[string]bool{}
+	for _, r := range m.alive {
+		select {
+		case <-r.done:
+			continue
+		default:
+		}
+		if run := r.worker.current.Load(); run != nil {
+			if g := run.group.Load(); g != nil {
+				id, _ := g.Member()
+				ids[id] = true
+			}
+		}
+	}
+	return ids
 }
 
 // app builds an app with two agents on one topic: one that copies, with concurrency and failures, and one that only looks.
