@@ -13,6 +13,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise every command of a race build ends a second late
+	}
 	testscript.Main(m, map[string]func(){
 		"faust": func() { os.Exit(cli.Main()) },
 		"http":  func() { os.Exit(request(os.Args[1:])) },
@@ -29,7 +32,7 @@ func TestStories(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("EXAMPLES", examples)
-			e.Setenv("CI", "")
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			s := &stage{dir: e.WorkDir, processes: map[string]*process{}}
 			e.Values[stageKey{}] = s
 			e.Defer(s.clear)

@@ -48,7 +48,7 @@ func onTerminal(t *testing.T, dir string, columns uint16, env []string, args ...
 		t.Fatal(err)
 	}
 	cmd := exec.Command("faust", args...)
-	cmd.Dir, cmd.Env = dir, append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TERM=xterm"}, env...)
+	cmd.Dir, cmd.Env = dir, append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TERM=xterm", "GORACE=" + os.Getenv("GORACE")}, env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -118,6 +118,7 @@ func (term *terminal) ends(t *testing.T, code int) {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
+	<-term.closed // everything it wrote is read
 	if got := term.cmd.ProcessState.ExitCode(); got != code {
 		t.Fatalf("exit code %d, not %d:\n%s", got, code, term.text())
 	}
