@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
@@ -145,7 +146,11 @@ func (s *Server) open() error {
 func (s *Server) openAt(port int, id string) error {
 	versions := kversion.Tip()
 	// Java's admin client cannot read the answer to DescribeTopicPartitions; without it, it asks for Metadata.
-	versions.SetMaxKeyVersion(75, -1)
+	versions.SetMaxKeyVersion(kmsg.NewPtrDescribeTopicPartitionsRequest().Key(), -1)
+	// Nor the configuration entries in the answer to CreateTopics, which version 5 brought; all that is needed is in 4.
+	versions.SetMaxKeyVersion(kmsg.NewPtrCreateTopicsRequest().Key(), 4)
+	// And it asks for groups of type "Consumer", where from version 5 on only "consumer" would be found.
+	versions.SetMaxKeyVersion(kmsg.NewPtrListGroupsRequest().Key(), 4)
 	opts := []kfake.Opt{
 		kfake.Ports(port),
 		kfake.ListenFn(s.listen),

@@ -1,0 +1,363 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"faust/runtime/broker"
+	"faust/runtime/topic"
+)
+
+func open(t *testing.T, url string, c broker.Credentials) *broker.Client {
+	t.Helper()
+	cfg, err := broker.Parse(url, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := broker.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func refused(t *testing.T, url string, c broker.Credentials, class broker.Class) {
+	t.Helper()
+	cfg, err := broker.Parse(url, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	client, err := broker.Open(t.Context(), cfg)
+	if err == nil {
+		client.Close()
+		t.Fatalf("%s: opened", cfg)
+	}
+	var e *broker.Error
+	if !errors.As(err, &e) || e.Class != class || e.Hint == "" || strings.Contains(err.Error(), password) {
+		t.Errorf("%s: %v", cfg, err)
+	}
+	if took := time.Since(began); took > 11*time.Second {
+		t.Errorf("%s: took %s", cfg, took)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	real(t)
+	t.Parallel()
+	open(t, "kafka://"+kafka.plain, broker.Credentials{})
+	open(t, fmt.Sprintf("kafka://%s:%s@%s", user, password, kafka.sasl), broker.Credentials{})
+	open(t, fmt.Sprintf("kafka://%s:%s@%s?sasl=scram-sha-512", user, password, kafka.sasl), broker.Credentials{})
+	open(t, "kafka+tls://"+kafka.tls, broker.Credentials{CA: kafka.ca})
+	refused(t, fmt.Sprintf("kafka://%s:wrong@%s", user, kafka.sasl), broker.Credentials{}, broker.SASL)
+	refused(t, fmt.Sprintf("kafka://%s:wrong@%s?sasl=scram-sha-512", user, kafka.sasl), broker.Credentials{}, broker.SASL)
+	refused(t, fmt.Sprintf("kafka://%s:%s@%s?sasl=scram-sha-256", user, password, kafka.sasl), broker.Credentials{}, broker.SASL)
+	refused(t, "kafka://"+kafka.sasl, broker.Credentials{}, broker.SASL)
+	refused(t, "kafka://"+kafka.tls, broker.Credentials{}, broker.TLS)
+	refused(t, "kafka+tls://"+kafka.tls, broker.Credentials{}, broker.TLS)
+	refused(t, "kafka+tls://"+kafka.plain, broker.Credentials{CA: kafka.ca}, broker.TLS)
+}
+
+func TestEnsure(t *testing.T) {
+	real(t)
+	t.Parallel()
+	c := open(t, "kafka://"+kafka.plain, broker.Credentials{})
+	declared := []topic.Topic{{Name: "ensure-plain"}, {Name: "ensure-compact", Compact: true, Partitions: 2}, {Name: "ensure-hour", Retention: time.Hour},
+		{Name: "ensure-both", Compact: true, Retention: time.Hour}, {Name: "ensure-ever", Retention: -1}}
+	for round := range 2 {
+		ds, err := c.Ensure(t.Context(), declared, topic.Topic{Partitions: 3, Replication: -1})
+		if err != nil || len(ds) > 0 {
+			t.Fatalf("time %d: %v, %v", round, ds, err)
+		}
+	}
+	n, err := c.Partitions(t.Context(), "ensure-plain", "ensure-compact")
+	if err != nil || n["ensure-plain"] != 3 || n["ensure-compact"] != 2 {
+		t.Errorf("%v, %v", n, err)
+	}
+	ds, err := c.Ensure(t.Context(), []topic.Topic{{Name: "ensure-plain", Partitions: 5, Compact: true, Retention: time.Minute}}, topic.Topic{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range ds {
+		got = append(got, fmt.Sprintf("%s %s %s %v", d.Property, d.Declared, d.Actual, d.Fatal))
+	}
+	if want := []string{"partitions 5 3 true", "cleanup.policy compact,delete delete false", "retention.ms 60000 604800000 false"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "ensure-three", Replication: 3}}, topic.Topic{}); err == nil || !strings.Contains(err.Error(), "ensure-three") {
+		t.Errorf("three replicas on one broker: %v", err)
+	}
+}
+
+type sent struct {
+	topic.Record
+	err error
+}
+
+func send(t *testing.T, c *broker.Client, rs ...topic.Record) []sent {
+	t.Helper()
+	out := make([]sent, len(rs))
+	var all sync.WaitGroup
+	for i := range rs {
+		all.Add(1)
+		c.Produce(t.Context(), &rs[i], func(r topic.Record, err error) {
+			out[i] = sent{r, err}
+			all.Done()
+		})
+	}
+	all.Wait()
+	return out
+}
+
+func TestProduce(t *testing.T) {
+	real(t)
+	t.Parallel()
+	c := open(t, "kafka://"+kafka.plain, broker.Credentials{})
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "produce", Partitions: 4}, {Name: "produce-compact", Partitions: 1, Compact: true}}, topic.Topic{}); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range send(t, c, topic.Record{Topic: "produce", Partition: topic.Any, Key: []byte("k")}, topic.Record{Topic: "produce", Partition: 3, Timestamp: 1_700_000_000_000},
+		topic.Record{Topic: "produce", Partition: topic.Any, Value: []byte("x")}) {
+		if r.err != nil || i == 0 && r.Partition != topic.Murmur2.Partition([]byte("k"), 4) || i == 1 && (r.Partition != 3 || r.Timestamp != 1_700_000_000_000) {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	// Kafka refuses a batch for a compacted topic in which one record has no key.
+	var rs []topic.Record
+	for i := range 10 {
+		r := topic.Record{Topic: "produce-compact", Partition: 0, Key: fmt.Append(nil, i), Value: []byte("x")}
+		if i == 4 {
+			r.Key = nil
+		}
+		rs = append(rs, r)
+	}
+	for i, r := range send(t, c, rs...) {
+		switch {
+		case i == 4 && (r.err == nil || !broker.Permanent(r.err)):
+			t.Errorf("the record without a key: %v", r.err)
+		case i != 4 && r.err != nil:
+			t.Errorf("%d: %v", i, r.err)
+		}
+	}
+	if err := c.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	got := send(t, c, topic.Record{Topic: "produce", Partition: 0, Value: make([]byte, 2<<20)}, topic.Record{Topic: "produce", Partition: 9}, topic.Record{Topic: "produce-nowhere"})
+	for i, r := range got {
+		if r.err == nil || !broker.Permanent(r.err) {
+			t.Errorf("%d: %v", i, r.err)
+		}
+	}
+}
+
+// member reads all it is given.
+type member struct {
+	*broker.Group
+	mu     sync.Mutex
+	has    map[topic.Partition]int64
+	read   map[topic.Partition]int64
+	change chan struct{}
+	end    context.CancelFunc
+	done   sync.WaitGroup
+}
+
+func join(t *testing.T, addr, group, name string) *member {
+	t.Helper()
+	m := &member{has: map[topic.Partition]int64{}, read: map[topic.Partition]int64{}, change: make(chan struct{}, 1)}
+	up := make(chan struct{})
+	drop := func(ps []topic.Partition) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for _, p := range ps {
+			delete(m.has, p)
+		}
+		m.changed()
+	}
+	cfg := broker.Config{Seeds: []string{addr}}
+	g, err := broker.Join(t.Context(), cfg, broker.GroupConfig{Group: group, Topics: []string{name},
+		Assigned: func(_ context.Context, ps map[topic.Partition]int64) {
+			<-up
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for p, o := range ps {
+				m.has[p] = o
+				m.Resume(p)
+			}
+			m.changed()
+		},
+		Revoked: func(ctx context.Context, ps []topic.Partition) {
+			m.mu.Lock()
+			at := maps.Clone(m.has)
+			m.mu.Unlock()
+			maps.DeleteFunc(at, func(p topic.Partition, _ int64) bool { return !slices.Contains(ps, p) })
+			if err := m.Commit(ctx, at, "revoked"); err != nil {
+				t.Errorf("commit while revoked: %v", err)
+			}
+			drop(ps)
+		},
+		Lost: func(_ context.Context, ps []topic.Partition) { drop(ps) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Group = g
+	close(up)
+	ctx, cancel := context.WithCancel(context.Background())
+	m.end = cancel
+	m.done.Go(func() {
+		for ctx.Err() == nil {
+			err := m.Each(ctx, func(b broker.Batch) {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				if at, ok := m.has[b.Partition]; !ok || b.Records[0].Offset != at {
+					t.Errorf("%s at %d, owned: %v", b.Partition, b.Records[0].Offset, m.has)
+				}
+				m.has[b.Partition] = b.Records[len(b.Records)-1].Offset + 1
+				m.read[b.Partition] += int64(len(b.Records))
+				m.changed()
+			})
+			if err != nil && ctx.Err() == nil && !errors.Is(err, broker.ErrClosed) {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	return m
+}
+
+func (m *member) changed() {
+	select {
+	case m.change <- struct{}{}:
+	default:
+	}
+}
+
+func (m *member) until(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		m.mu.Lock()
+		ok := cond()
+		m.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-m.change:
+		case <-deadline:
+			t.Fatalf("never: %s; has %v, read %v", what, m.has, m.read)
+		}
+	}
+}
+
+func (m *member) owns(t *testing.T, n int) {
+	t.Helper()
+	m.until(t, fmt.Sprintf("owns %d", n), func() bool { return len(m.has) == n })
+}
+
+func (m *member) leave(t *testing.T) {
+	t.Helper()
+	if err := m.Leave(t.Context()); err != nil {
+		t.Error(err)
+	}
+	m.end()
+	m.done.Wait()
+}
+
+func TestGroup(t *testing.T) {
+	real(t)
+	t.Parallel()
+	groupStory(t, kafka.plain)
+}
+
+// The same story on the embedded broker, over real connections: what differs between the two shows here.
+func TestGroupEmbedded(t *testing.T) {
+	t.Parallel()
+	groupStory(t, embedded(t).Addr())
+}
+
+func groupStory(t *testing.T, addr string) {
+	c := open(t, "kafka://"+addr, broker.Credentials{})
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "shared", Partitions: 4}}, topic.Topic{}); err != nil {
+		t.Fatal(err)
+	}
+	fill := func() {
+		for p := range int32(4) {
+			for _, r := range send(t, c, topic.Record{Topic: "shared", Partition: p, Value: []byte("1")}, topic.Record{Topic: "shared", Partition: p, Value: []byte("2")}) {
+				if r.err != nil {
+					t.Fatal(r.err)
+				}
+			}
+		}
+	}
+	sum := func(m *member) (n int64) {
+		for _, r := range m.read {
+			n += r
+		}
+		return n
+	}
+	one := join(t, addr, "story", "shared")
+	one.owns(t, 4)
+	fill()
+	one.until(t, "read all", func() bool { return sum(one) == 8 })
+	two := join(t, addr, "story", "shared")
+	two.owns(t, 2)
+	one.owns(t, 2)
+	fill()
+	two.until(t, "read its share", func() bool { return sum(two) == 4 })
+	id, _ := two.Member()
+	two.Abandon()
+	two.end()
+	two.done.Wait()
+	began := time.Now()
+	if err := c.Leave(t.Context(), "story", id); err != nil {
+		t.Fatal(err)
+	}
+	three := join(t, addr, "story", "shared")
+	three.owns(t, 2)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("back after %s", took)
+	}
+	three.until(t, "read again what was not committed", func() bool { return sum(three) == 4 })
+	for p := range three.has {
+		if o, text, err := three.Committed(t.Context(), p); o != 2 || text != "revoked" || err != nil {
+			t.Errorf("%s: committed %d %q, %v", p, o, text, err)
+		}
+	}
+	three.leave(t)
+	one.owns(t, 4)
+	one.leave(t)
+}
+
+func TestTail(t *testing.T) {
+	real(t)
+	t.Parallel()
+	c := open(t, "kafka://"+kafka.plain, broker.Credentials{})
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "tail", Partitions: 1}}, topic.Topic{}); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c, topic.Record{Topic: "tail", Value: []byte("old")})
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, got, end := make(chan struct{}), make(chan string, 4), make(chan error, 1)
+	go func() {
+		end <- c.Tail(ctx, "tail", func() { close(ready) }, func(r topic.Record) { got <- string(r.Value) })
+	}()
+	<-ready
+	send(t, c, topic.Record{Topic: "tail", Value: []byte("new")})
+	if v := <-got; v != "new" {
+		t.Errorf("read %q", v)
+	}
+	cancel()
+	if err := <-end; err != nil {
+		t.Error(err)
+	}
+}
