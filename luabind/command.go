@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"faust/luabind/fault"
+	"faust/luabind/vm"
 	"faust/runtime/app"
 )
 
@@ -329,7 +330,31 @@ func (b *binding) commandOptions(L *lua.LState, c *app.Command, in app.Input) *l
 	for _, a := range c.Arguments {
 		put(a.Name, a.Kind, a.Multiple)
 	}
+	t.Metatable = strictOptions(L, c)
 	return t
+}
+
+// strictOptions makes reading a name that the command does not declare an error; what was not given is nil.
+func strictOptions(L *lua.LState, c *app.Command) *lua.LTable {
+	var known []string
+	for _, o := range c.Options {
+		known = append(known, field(o.Name))
+	}
+	for _, a := range c.Arguments {
+		known = append(known, field(a.Name))
+	}
+	mt := L.CreateTable(0, 1)
+	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		name := lua.LVAsString(L.Get(2))
+		if !slices.Contains(known, name) {
+			e := usage("command '%s' has no option or argument %s", c.Name, quoteName(L.Get(2)))
+			e.Hints = []string{didYouMean(name, known)}
+			vm.Raise(L, e)
+		}
+		L.Push(lua.LNil)
+		return 1
+	}))
+	return mt
 }
 
 // commandValue makes a Lua value of a checked text.

@@ -166,7 +166,18 @@ func (c recordCodec) Encode(_ *lua.LState, buf []byte, v lua.LValue) ([]byte, er
 		return nil, err
 	}
 	start := len(buf)
-	buf, p := c.s.reg.appendRecord(buf, c.s, v, 0)
+	o, made := ObjectOf(v)
+	var p *problem
+	switch {
+	case made && o.schema == c.s:
+	case v.Type() == lua.LTTable:
+		o, p = c.s.construct(v, 0)
+	default:
+		p = wrong("it is %s, expected %s", describe(v), article(c.s.Name))
+	}
+	if p == nil {
+		buf, p = o.appendJSON(buf, 0)
+	}
 	if p != nil {
 		return buf[:start], p.validation(c.s)
 	}

@@ -255,7 +255,7 @@ func (m *VM) cycle(mod *module, name string) *fault.Error {
 func (m *VM) notFound(name string, tried []string) *fault.Error {
 	e := &fault.Error{Code: fault.Script, Message: fmt.Sprintf("module '%s' not found", name)}
 	for _, t := range tried {
-		e.Notes = append(e.Notes, fault.Note{Label: "tried", Text: t})
+		e.Notes = append(e.Notes, fault.Note{Label: "tried", Text: shown(t)})
 	}
 	instead := foreign[name]
 	if instead == "" {
@@ -273,6 +273,16 @@ func (m *VM) notFound(name string, tried []string) *fault.Error {
 		e.Hints = append(e.Hints, fmt.Sprintf("did you mean '%s'?", s))
 	}
 	return e
+}
+
+// shown is a path as it is told: from the working directory, if it is below it.
+func shown(path string) string {
+	if here, err := os.Getwd(); err == nil && filepath.IsAbs(path) {
+		if rel, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(rel) {
+			return rel
+		}
+	}
+	return path
 }
 
 // nearby lists the names of modules that are where name was looked for.

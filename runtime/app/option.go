@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -89,5 +88,13 @@ func chosen(text string, choices []string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("expected one of: %s", strings.Join(choices, ", "))
+	return &ChoiceError{Text: text, Choices: choices}
 }
+
+// ChoiceError is a text that is none of the choices there are.
+type ChoiceError struct {
+	Text    string
+	Choices []string
+}
+
+func (e *ChoiceError) Error() string { return "expected one of: " + strings.Join(e.Choices, ", ") }

@@ -157,7 +157,7 @@ func (d *Setting) problem(v Value, err error) error {
 	if d.Secret {
 		v.Text = "***"
 	}
-	e := &SettingError{Name: d.Name, Value: redactURL(v.Text), Origin: v.Origin, Reason: err.Error()}
+	e := &SettingError{Name: d.Name, Value: redactURL(v.Text), Origin: v.Origin, Reason: err.Error(), Cause: err}
 	return e
 }
 
@@ -229,7 +229,7 @@ func oneOf(choices []string) func(string) (string, error) {
 				return c, nil
 			}
 		}
-		return "", fmt.Errorf("expected one of: %s", strings.Join(choices, ", "))
+		return "", &ChoiceError{Text: text, Choices: choices}
 	}
 }
 

@@ -166,8 +166,11 @@ type SettingError struct {
 	Value  string // *** when the setting is secret
 	Origin Origin
 	Reason string // expected a port from 0 to 65535
+	Cause  error  // what Reason is the text of
 }
 
 func (e *SettingError) Error() string {
 	return fmt.Sprintf("setting '%s' cannot be '%s' (%s): %s", e.Name, e.Value, e.Origin, e.Reason)
 }
+
+func (e *SettingError) Unwrap() error { return e.Cause }

@@ -136,11 +136,11 @@ func flagError(set *pflag.FlagSet, err error) error {
 	case errors.As(err, &needs):
 		return usagef("%s needs a value", dashed(needs.GetSpecifiedName()))
 	case errors.As(err, &invalid):
-		cause := invalid.Unwrap().Error()
+		cause := invalid.Unwrap()
 		if invalid.GetFlag().Value.Type() == "bool" {
-			cause = "expected true or false"
+			cause = errors.New("expected true or false")
 		}
-		return usagef("--%s cannot be '%s': %s", invalid.GetFlag().Name, unguard(invalid.GetValue()), cause)
+		return cannotBe("--"+invalid.GetFlag().Name, unguard(invalid.GetValue()), cause)
 	}
 	return usagef("%s", err)
 }

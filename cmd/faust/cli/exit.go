@@ -61,6 +61,18 @@ func usagef(format string, args ...any) *usageError {
 	return &usageError{message: fmt.Sprintf(format, args...)}
 }
 
+// cannotBe is the error of a value that what it is given to does not take.
+func cannotBe(what, value string, cause error) *usageError {
+	e := usagef("%s cannot be '%s': %s", what, value, cause)
+	var choice *app.ChoiceError
+	if errors.As(cause, &choice) {
+		if best := fault.Suggest(choice.Text, choice.Choices); best != "" {
+			e.hint = fmt.Sprintf("did you mean '%s'?", best)
+		}
+	}
+	return e
+}
+
 // loadError is a file that could not be loaded: it is not there, or err says what is wrong in it.
 type loadError struct {
 	message, hint string

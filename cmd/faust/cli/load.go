@@ -56,7 +56,7 @@ func (s *session) checkLayers() error {
 func (s *session) settingProblem(err error) error {
 	var bad *app.SettingError
 	if errors.As(err, &bad) {
-		return usagef("%s cannot be '%s': %s", bad.Origin, bad.Value, bad.Reason)
+		return cannotBe(string(bad.Origin), bad.Value, bad.Cause)
 	}
 	return err
 }

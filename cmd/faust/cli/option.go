@@ -116,7 +116,7 @@ func (s *session) optionValues(f *optionFlag) ([]string, error) {
 		for _, t := range texts {
 			v, err := o.Check(strings.TrimSpace(t))
 			if err != nil {
-				return nil, usagef("%s cannot be '%s': %s", o.Env, t, err)
+				return nil, cannotBe(o.Env, t, err)
 			}
 			values = append(values, v)
 		}
@@ -142,7 +142,7 @@ func takeArguments(in app.Input, declared []app.Argument, args []string) error {
 		for _, text := range args[:n] {
 			v, err := a.Check(unguard(text))
 			if err != nil {
-				return usagef("argument '%s' cannot be '%s': %s", a.Name, unguard(text), err)
+				return cannotBe("argument '"+a.Name+"'", unguard(text), err)
 			}
 			in[a.Name] = append(in[a.Name], v)
 		}
