@@ -167,13 +167,13 @@ func (f *fetcher) look(ctx context.Context, group *broker.Group) {
 		}
 		f.resume(f.snapshot(), group)
 		f.mu.Lock()
-		any := false
+		left := false
 		for _, l := range f.lanes {
-			any = any || l.paused.Load() && !l.isBroken()
+			left = left || l.paused.Load() && !l.isBroken()
 		}
-		f.resumer = any
+		f.resumer = left
 		f.mu.Unlock()
-		if !any {
+		if !left {
 			return
 		}
 	}

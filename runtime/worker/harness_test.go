@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +31,26 @@ type world struct {
 	cfg    broker.Config
 	client *broker.Client
 	admin  *kadm.Client
+
+	mu    sync.Mutex
+	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
+	conns []net.Conn
+}
+
+// outage cuts all connections and refuses new ones, until the function it gives is called.
+func (w *world) outage() (end func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dial = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+	for _, c := range w.conns {
+		c.Close()
+	}
+	w.conns = nil
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.dial = w.net.DialContext
+	}
 }
 
 // inWorld runs f in a bubble with a broker of its own.
@@ -36,6 +58,7 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, net: &kfake.VirtualNetwork{}}
+		w.dial = w.net.DialContext
 		server, err := broker.OpenServer(broker.ServerConfig{Listen: w.net.Listen})
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +66,18 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 		defer server.Close()
 		w.cfg = server.Config()
 		w.cfg.Embedded = false
-		w.cfg.Dial = w.net.DialContext
+		w.cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			w.mu.Lock()
+			dial := w.dial
+			w.mu.Unlock()
+			c, err := dial(ctx, network, addr)
+			if err == nil {
+				w.mu.Lock()
+				w.conns = append(w.conns, c)
+				w.mu.Unlock()
+			}
+			return c, err
+		}
 		w.cfg.MaxMessageBytes = 64 << 10
 		w.client, err = broker.Open(t.Context(), w.cfg)
 		if err != nil {

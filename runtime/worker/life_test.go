@@ -590,7 +590,7 @@ func TestQuickRestart(t *testing.T) {
 		at := time.Now()
 		again := w.start(build()).operational()
 		eventually(t, "partitions are back", func() bool { return len(again.worker.current.Load().fetch.snapshot()) == 2 })
-		if took := time.Since(at); took > 5*time.Second {
+		if took := time.Since(at); took > 2*time.Second {
 			t.Errorf("took %s", took)
 		}
 		if again.worker.current.Load().slot.name != crashed.slot.name {

@@ -26,7 +26,7 @@ func (r *run) openSite() (*site, error) {
 	server, err := web.Open(web.Config{
 		Pages: r.app.Pages, Bind: r.set.WebBind, Port: r.set.WebPort, Explicit: explicit, Token: r.set.WebToken,
 		Logger: r.log, Registry: r.metrics.registry, Live: r.live, Ready: r.checks, Listen: r.cfg.Listen,
-		Development: r.cfg.Render != nil, Render: r.cfg.Render, Grace: minRest,
+		Development: r.cfg.Render != nil, Render: r.cfg.Render, Grace: max(r.set.Grace/4, minRest),
 	})
 	if err != nil {
 		return nil, err
