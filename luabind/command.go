@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -217,13 +218,26 @@ func takeLimits(o options, opt *app.Option) {
 func choicesOf(o options, kind app.Kind) []string {
 	var choices []string
 	for _, v := range o.list("choices", "a list of values") {
-		text, err := (&app.Option{Kind: kind}).Check(lua.LVAsString(v))
+		text, err := checked(&app.Option{Kind: kind}, v)
 		if err != nil {
 			o.fail("choices", "option 'choices' of %s has %s: %s", o.args.of, describe(v), err)
 		}
 		choices = append(choices, text)
 	}
 	return choices
+}
+
+// checked writes v as the command line would give it, and has the option check it.
+func checked(opt *app.Option, v lua.LValue) (string, error) {
+	switch v := v.(type) {
+	case lua.LString, lua.LNumber:
+		return opt.Check(v.String())
+	case lua.LBool:
+		if opt.Kind == app.Bool {
+			return strconv.FormatBool(bool(v)), nil
+		}
+	}
+	return "", fmt.Errorf("expected a value of type %s", opt.Kind)
 }
 
 // defaultsOf reads the default, which has to be what the option allows; a list if it may be given several times.
@@ -240,11 +254,7 @@ func defaultsOf(o options, opt *app.Option) []string {
 	}
 	texts := []string{}
 	for _, v := range values {
-		text := lua.LVAsString(v)
-		if x, ok := v.(lua.LBool); ok {
-			text = strconv.FormatBool(bool(x))
-		}
-		text, err := opt.Check(text)
+		text, err := checked(opt, v)
 		if err != nil {
 			o.fail("default", "option 'default' of %s is %s: %s", o.args.of, describe(v), err)
 		}
