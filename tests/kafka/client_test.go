@@ -70,19 +70,20 @@ func TestEnsure(t *testing.T) {
 	real(t)
 	t.Parallel()
 	c := open(t, "kafka://"+kafka.plain, broker.Credentials{})
-	declared := []topic.Topic{{Name: "ensure-plain"}, {Name: "ensure-compact", Compact: true, Partitions: 2}, {Name: "ensure-hour", Retention: time.Hour},
-		{Name: "ensure-both", Compact: true, Retention: time.Hour}, {Name: "ensure-ever", Retention: -1}}
+	plain, compact := fresh("plain"), fresh("compact")
+	declared := []topic.Topic{{Name: plain}, {Name: compact, Compact: true, Partitions: 2}, {Name: fresh("hour"), Retention: time.Hour},
+		{Name: fresh("both"), Compact: true, Retention: time.Hour}, {Name: fresh("ever"), Retention: -1}}
 	for round := range 2 {
 		ds, err := c.Ensure(t.Context(), declared, topic.Topic{Partitions: 3, Replication: -1})
 		if err != nil || len(ds) > 0 {
 			t.Fatalf("time %d: %v, %v", round, ds, err)
 		}
 	}
-	n, err := c.Partitions(t.Context(), "ensure-plain", "ensure-compact")
-	if err != nil || n["ensure-plain"] != 3 || n["ensure-compact"] != 2 {
+	n, err := c.Partitions(t.Context(), plain, compact)
+	if err != nil || n[plain] != 3 || n[compact] != 2 {
 		t.Errorf("%v, %v", n, err)
 	}
-	ds, err := c.Ensure(t.Context(), []topic.Topic{{Name: "ensure-plain", Partitions: 5, Compact: true, Retention: time.Minute}}, topic.Topic{})
+	ds, err := c.Ensure(t.Context(), []topic.Topic{{Name: plain, Partitions: 5, Compact: true, Retention: time.Minute}}, topic.Topic{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,11 +123,12 @@ func TestProduce(t *testing.T) {
 	real(t)
 	t.Parallel()
 	c := open(t, "kafka://"+kafka.plain, broker.Credentials{})
-	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "produce", Partitions: 4}, {Name: "produce-compact", Partitions: 1, Compact: true}}, topic.Topic{}); err != nil {
+	spread, compact := fresh("spread"), fresh("compact")
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: spread, Partitions: 4}, {Name: compact, Partitions: 1, Compact: true}}, topic.Topic{}); err != nil {
 		t.Fatal(err)
 	}
-	for i, r := range send(t, c, topic.Record{Topic: "produce", Partition: topic.Any, Key: []byte("k")}, topic.Record{Topic: "produce", Partition: 3, Timestamp: 1_700_000_000_000},
-		topic.Record{Topic: "produce", Partition: topic.Any, Value: []byte("x")}) {
+	for i, r := range send(t, c, topic.Record{Topic: spread, Partition: topic.Any, Key: []byte("k")}, topic.Record{Topic: spread, Partition: 3, Timestamp: 1_700_000_000_000},
+		topic.Record{Topic: spread, Partition: topic.Any, Value: []byte("x")}) {
 		if r.err != nil || i == 0 && r.Partition != topic.Murmur2.Partition([]byte("k"), 4) || i == 1 && (r.Partition != 3 || r.Timestamp != 1_700_000_000_000) {
 			t.Errorf("%d: %+v", i, r)
 		}
@@ -134,7 +136,7 @@ func TestProduce(t *testing.T) {
 	// Kafka refuses a batch for a compacted topic in which one record has no key.
 	var rs []topic.Record
 	for i := range 10 {
-		r := topic.Record{Topic: "produce-compact", Partition: 0, Key: fmt.Append(nil, i), Value: []byte("x")}
+		r := topic.Record{Topic: compact, Partition: 0, Key: fmt.Append(nil, i), Value: []byte("x")}
 		if i == 4 {
 			r.Key = nil
 		}
@@ -151,7 +153,7 @@ func TestProduce(t *testing.T) {
 	if err := c.Flush(t.Context()); err != nil {
 		t.Error(err)
 	}
-	got := send(t, c, topic.Record{Topic: "produce", Partition: 0, Value: make([]byte, 2<<20)}, topic.Record{Topic: "produce", Partition: 9}, topic.Record{Topic: "produce-nowhere"})
+	got := send(t, c, topic.Record{Topic: spread, Partition: 0, Value: make([]byte, 2<<20)}, topic.Record{Topic: spread, Partition: 9}, topic.Record{Topic: fresh("nowhere")})
 	for i, r := range got {
 		if r.err == nil || !broker.Permanent(r.err) {
 			t.Errorf("%d: %v", i, r.err)
@@ -287,12 +289,13 @@ func TestGroupEmbedded(t *testing.T) {
 
 func groupStory(t *testing.T, addr string) {
 	c := open(t, "kafka://"+addr, broker.Credentials{})
-	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "shared", Partitions: 4}}, topic.Topic{}); err != nil {
+	shared, story := fresh("shared"), fresh("story")
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: shared, Partitions: 4}}, topic.Topic{}); err != nil {
 		t.Fatal(err)
 	}
 	fill := func() {
 		for p := range int32(4) {
-			for _, r := range send(t, c, topic.Record{Topic: "shared", Partition: p, Value: []byte("1")}, topic.Record{Topic: "shared", Partition: p, Value: []byte("2")}) {
+			for _, r := range send(t, c, topic.Record{Topic: shared, Partition: p, Value: []byte("1")}, topic.Record{Topic: shared, Partition: p, Value: []byte("2")}) {
 				if r.err != nil {
 					t.Fatal(r.err)
 				}
@@ -305,11 +308,11 @@ func groupStory(t *testing.T, addr string) {
 		}
 		return n
 	}
-	one := join(t, addr, "story", "shared")
+	one := join(t, addr, story, shared)
 	one.owns(t, 4)
 	fill()
 	one.until(t, "read all", func() bool { return sum(one) == 8 })
-	two := join(t, addr, "story", "shared")
+	two := join(t, addr, story, shared)
 	two.owns(t, 2)
 	one.owns(t, 2)
 	fill()
@@ -319,10 +322,10 @@ func groupStory(t *testing.T, addr string) {
 	two.end()
 	two.done.Wait()
 	began := time.Now()
-	if err := c.Leave(t.Context(), "story", id); err != nil {
+	if err := c.Leave(t.Context(), story, id); err != nil {
 		t.Fatal(err)
 	}
-	three := join(t, addr, "story", "shared")
+	three := join(t, addr, story, shared)
 	three.owns(t, 2)
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("back after %s", took)
@@ -342,17 +345,18 @@ func TestTail(t *testing.T) {
 	real(t)
 	t.Parallel()
 	c := open(t, "kafka://"+kafka.plain, broker.Credentials{})
-	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "tail", Partitions: 1}}, topic.Topic{}); err != nil {
+	name := fresh("tail")
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: name, Partitions: 1}}, topic.Topic{}); err != nil {
 		t.Fatal(err)
 	}
-	send(t, c, topic.Record{Topic: "tail", Value: []byte("old")})
+	send(t, c, topic.Record{Topic: name, Value: []byte("old")})
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, got, end := make(chan struct{}), make(chan string, 4), make(chan error, 1)
 	go func() {
-		end <- c.Tail(ctx, "tail", func() { close(ready) }, func(r topic.Record) { got <- string(r.Value) })
+		end <- c.Tail(ctx, name, func() { close(ready) }, func(r topic.Record) { got <- string(r.Value) })
 	}()
 	<-ready
-	send(t, c, topic.Record{Topic: "tail", Value: []byte("new")})
+	send(t, c, topic.Record{Topic: name, Value: []byte("new")})
 	if v := <-got; v != "new" {
 		t.Errorf("read %q", v)
 	}

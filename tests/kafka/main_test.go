@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -78,6 +79,12 @@ func real(t *testing.T) {
 		t.Skipf("no Kafka: %s", kafka.absent)
 	}
 }
+
+// serial numbers what tests create.
+var serial atomic.Int64
+
+// fresh makes a name of its own, so that a test can be run again on the same broker.
+func fresh(name string) string { return fmt.Sprintf("%s-%d", name, serial.Add(1)) }
 
 // libraries brings Kafka's jars into the cache.
 func libraries() error {

@@ -105,11 +105,11 @@ func TestFixOfADifference(t *testing.T) {
 	for name, addr := range map[string]string{"kafka": kafka.plain, "embedded": embedded(t).Addr()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := open(t, "kafka://"+addr, broker.Credentials{})
-			if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "fix", Partitions: 2, Retention: time.Hour}}, topic.Topic{}); err != nil {
+			c, fix := open(t, "kafka://"+addr, broker.Credentials{}), fresh("fix")
+			if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: fix, Partitions: 2, Retention: time.Hour}}, topic.Topic{}); err != nil {
 				t.Fatal(err)
 			}
-			wanted := topic.Topic{Name: "fix", Partitions: 4, Compact: true, Retention: time.Minute}
+			wanted := topic.Topic{Name: fix, Partitions: 4, Compact: true, Retention: time.Minute}
 			ds, err := c.Ensure(t.Context(), []topic.Topic{wanted}, topic.Topic{})
 			if err != nil || len(ds) != 3 {
 				t.Fatalf("%v, %v", ds, err)
