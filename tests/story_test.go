@@ -10,13 +10,22 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"faust/cmd/faust/cli"
+	"faust/tests/drive"
 )
+
+// cleaning removes the binary of the tests that run processes.
+type cleaning struct{ *testing.M }
+
+func (c cleaning) Run() int {
+	defer drive.Clean()
+	return c.M.Run()
+}
 
 func TestMain(m *testing.M) {
 	if os.Getenv("GORACE") == "" {
 		os.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise every command of a race build ends a second late
 	}
-	testscript.Main(m, map[string]func(){
+	testscript.Main(cleaning{m}, map[string]func(){
 		"faust": func() { os.Exit(cli.Main()) },
 		"http":  func() { os.Exit(request(os.Args[1:])) },
 	})

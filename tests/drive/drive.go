@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,16 +24,17 @@ import (
 // Patience is how long a test waits for something that should come soon.
 const Patience = 30 * time.Second
 
+var built atomic.Pointer[string] // the folder of the binary
+
 var build = sync.OnceValues(func() (string, error) {
-	_, file, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(file), "..", "..")
 	dir, err := os.MkdirTemp("", "faust-test-")
 	if err != nil {
 		return "", err
 	}
+	built.Store(&dir)
 	binary := filepath.Join(dir, "faust")
 	cmd := exec.Command("go", "build", "-o", binary, "./cmd/faust")
-	cmd.Dir = root
+	cmd.Dir = Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
@@ -52,8 +54,8 @@ func Binary(t testing.TB) string {
 
 // Clean removes what Binary built; for TestMain, after the tests.
 func Clean() {
-	if path, err := build(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if dir := built.Load(); dir != nil {
+		os.RemoveAll(*dir)
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"faust/runtime/broker"
+	"faust/tests/drive"
 )
 
 // user and password are known to the broker's SASL listener, for PLAIN and for SCRAM-SHA-512.
@@ -57,7 +58,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	kafka.dir = dir
 	defer stop()
 	if err := start(); err != nil {
