@@ -283,8 +283,8 @@ func TestServerEndsWhenIdle(t *testing.T) {
 		}
 		<-time.After(time.Hour)
 		select {
-		case <-done:
-			t.Fatal("ended under a client")
+		case err := <-done:
+			t.Fatalf("ended under a client: %v", err)
 		default:
 		}
 		c.Close()

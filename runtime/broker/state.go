@@ -48,7 +48,7 @@ func (s state) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }()
 	if _, err := tmp.Write(append(text, '\n')); err != nil {
 		tmp.Close()
 		return err
