@@ -60,6 +60,7 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	kafka.dir = dir
+	defer drive.Clean()
 	defer stop()
 	if err := start(); err != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "kafka.log"))
