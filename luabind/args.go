@@ -373,19 +373,6 @@ func (o options) duration(name string) (time.Duration, bool) {
 	return d, true
 }
 
-// size gives a number of bytes; false: it is not there.
-func (o options) size(name string) (int64, bool) {
-	v := o.value(name)
-	if v == lua.LNil {
-		return 0, false
-	}
-	n, err := app.ParseSize(lua.LVAsString(v))
-	if err != nil {
-		o.fail(name, "option '%s' of %s is %s: %s", name, o.args.of, describe(v), err)
-	}
-	return n, true
-}
-
 // list gives a list, nil if it is not there.
 func (o options) list(name, expected string) []lua.LValue {
 	v := o.value(name)
@@ -397,16 +384,6 @@ func (o options) list(name, expected string) []lua.LValue {
 		o.wrong(name, v, expected)
 	}
 	return options{args: o.args, table: t}.items()
-}
-
-// function gives a function, nil if it is not there.
-func (o options) function(name string) *lua.LFunction {
-	v := o.value(name)
-	fn, ok := v.(*lua.LFunction)
-	if v != lua.LNil && !ok {
-		o.wrong(name, v, "a function")
-	}
-	return fn
 }
 
 // toInt reads a whole number between low and high.

@@ -146,7 +146,7 @@ func (m *VM) settle(L *lua.LState, th *thread, v lua.LValue, script bool) *lua.A
 	switch {
 	case isObject:
 		if e.Trace == nil {
-			m.explain(L, v)
+			_ = m.explain(L, v) // completes the error of the object that v is
 		}
 	case !script:
 		if s, ok := v.(lua.LString); ok {

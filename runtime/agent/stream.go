@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,6 @@ type Stream struct {
 	slots  []*Event // events to use again
 	out    []*Event // of Take
 	causes []Cause  // slab
-	timer  *time.Timer
 
 	fresh   bool   // the running body has taken no event
 	ended   bool   // io.EOF was given
@@ -108,7 +108,7 @@ func (s *Stream) Next(ctx context.Context) (*Event, error) {
 
 // end remembers that the body was told of the end.
 func (s *Stream) end(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		s.ended = true
 	}
 	return err
@@ -128,7 +128,7 @@ func (s *Stream) Take(ctx context.Context, n int, within time.Duration) ([]*Even
 	}
 	for len(s.hand) < n {
 		ready, err := s.await(ctx, limit)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			s.requeue(s.hand)
 			s.hand = s.hand[:0]
 			return nil, err

@@ -77,7 +77,7 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 		_ = control.SetWriteDeadline(time.Time{})
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
 				s.cfg.Logger.Error("web handler panicked", "path", r.URL.Path, "err", fmt.Errorf("panic: %v", p), "stack", string(debug.Stack()))

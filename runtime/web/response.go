@@ -96,7 +96,7 @@ func open(resp *Response) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("answer page: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	f, err := root.Open(name)
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, notFound() // missing, or a link that leads out

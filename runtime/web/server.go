@@ -173,7 +173,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.cfg.Logger.Warn("pages cut off", "err", err)
 		_ = s.http.Close()
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 

@@ -147,16 +147,6 @@ func (o *outbox) settledLocked(epoch int64) bool {
 	return true
 }
 
-// unsettled is how many sends are not acknowledged.
-func (o *outbox) unsettled() (n int64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, c := range o.counts {
-		n += c
-	}
-	return n
-}
-
 // failed hears of a send that was not stored; it runs on the producer's goroutine. r is the producer's own: the sender's may be used again.
 func (o *outbox) failed(epoch int64, r topic.Record, cause *agent.Cause, err error) {
 	if !broker.Permanent(err) {
