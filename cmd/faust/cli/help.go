@@ -97,21 +97,31 @@ func (s *session) writeOptions(b *strings.Builder) {
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
 	(&globals{}).add(set)
 	b.WriteString("Options:\n")
-	writeFlags(b, s.flagRows(set, nil))
+	s.writeFlags(b, s.flagRows(set, nil))
 	b.WriteString("\n")
 }
 
 // flagRow is one flag in help.
 type flagRow struct{ flag, help, value, env string }
 
-func writeFlags(b *strings.Builder, rows []flagRow) {
-	var wide [3]int
+// writeFlags lists flags. On a terminal that has no room for the environment variables a line says how they are called.
+func (s *session) writeFlags(b *strings.Builder, rows []flagRow) {
+	var wide [4]int
 	for _, r := range rows {
-		wide[0], wide[1], wide[2] = max(wide[0], len(r.flag)), max(wide[1], len(r.help)), max(wide[2], len(r.value))
+		wide[0], wide[1], wide[2] = max(wide[0], len(r.flag)), max(wide[1], min(len(r.help), 52)), max(wide[2], len(r.value))
+		wide[3] = max(wide[3], len(r.env))
 	}
+	narrow := s.isTerminal(s.Stdout) && width(s.Stdout) < 8+wide[0]+wide[1]+wide[2]+wide[3]
+	named := false
 	for _, r := range rows {
-		line := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", wide[0], r.flag, min(wide[1], 52), r.help, wide[2], r.value, r.env)
+		if narrow {
+			named, r.env = named || r.env != "", ""
+		}
+		line := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", wide[0], r.flag, wide[1], r.help, wide[2], r.value, r.env)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	if named {
+		b.WriteString("  The environment sets them too: FAUST_ and the name in capitals, as in FAUST_WEB_PORT.\n")
 	}
 }
 
@@ -197,7 +207,7 @@ func (s *session) printCommandHelp(c *cobra.Command) {
 		set := pflag.NewFlagSet("", pflag.ContinueOnError)
 		c.LocalFlags().VisitAll(set.AddFlag)
 		b.WriteString("Options:\n")
-		writeFlags(&b, s.flagRows(set, nil))
+		s.writeFlags(&b, s.flagRows(set, nil))
 		fmt.Fprint(s.Stdout, b.String())
 		return
 	}
@@ -208,7 +218,7 @@ func (s *session) printCommandHelp(c *cobra.Command) {
 	writeArguments(&b, declared.Arguments)
 	if len(declared.Options) > 0 {
 		b.WriteString("Options:\n")
-		writeFlags(&b, s.flagRows(pflag.NewFlagSet("", pflag.ContinueOnError), declared.Options))
+		s.writeFlags(&b, s.flagRows(pflag.NewFlagSet("", pflag.ContinueOnError), declared.Options))
 		b.WriteString("\n")
 	}
 	fmt.Fprintf(&b, "Options of every command:  %s --help\n", s.program)
