@@ -1,5 +1,5 @@
 // Package kafka holds the product against Kafka itself: our client against a real broker, and Kafka's own tools against the embedded one. It needs Java 17
-// and Maven; without them its tests are skipped, or fail if FAUST_REQUIRE_KAFKA is set. One broker serves all tests, so each uses topics and groups of
+// and Maven; without them its tests are skipped, or fail if REQUIRE_KAFKA is set. One broker serves all tests, so each uses topics and groups of
 // its own names.
 package kafka
 
@@ -75,7 +75,7 @@ func real(t *testing.T) {
 	t.Helper()
 	switch {
 	case kafka.absent == "":
-	case os.Getenv("FAUST_REQUIRE_KAFKA") != "":
+	case os.Getenv("REQUIRE_KAFKA") != "":
 		t.Fatalf("no Kafka: %s", kafka.absent)
 	default:
 		t.Skipf("no Kafka: %s", kafka.absent)
