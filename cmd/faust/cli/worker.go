@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +36,7 @@ func (s *session) runWorker(ctx context.Context) error {
 	ctx, signals, stopListening := s.listen(ctx, func() string { return w.Dump() }, nil)
 	defer stopListening()
 	w = worker.New(worker.Config{
-		App: declared, Broker: source.find, Machine: machine{s.app.script.VM}, Logger: logger,
+		App: declared, Broker: source.find, Machine: machine{s.app.script.VM}, Logger: logger, Render: s.pageError(),
 		Events: worker.Events{
 			Started: func(i worker.Info) { s.showStart(declared, i, logger) },
 			Ready:   s.showReady,
@@ -43,6 +44,18 @@ func (s *session) runWorker(ctx context.Context) error {
 		},
 	})
 	return ended(w.Run(ctx), signals)
+}
+
+// pageError draws what a browser on this machine is shown of a page's error while the app is being developed; nil in production.
+func (s *session) pageError() func(error) string {
+	if s.env.production() != "" {
+		return nil
+	}
+	return func(err error) string {
+		var b strings.Builder
+		fault.Render(&b, err, fault.RenderConfig{})
+		return b.String()
+	}
 }
 
 // ended is what a run gives when signals may have stopped it: a worker that finished gracefully is done.
