@@ -23,7 +23,7 @@ import (
 const (
 	defaultSession   = 10 * time.Second
 	rebalanceTimeout = 60 * time.Second
-	fetchBytes       = 2 << 20
+	fetchBytes       = 1 << 20
 	// A fetch in flight does not see a partition that is resumed meanwhile, so this bounds the delay of Resume.
 	fetchWait = 500 * time.Millisecond
 )
@@ -56,6 +56,7 @@ type Group struct {
 	closing   sync.Once
 	closed    chan struct{}
 
+	pool    recordPool
 	polling sync.Mutex // held while records are polled and delivered
 
 	mu       sync.Mutex
@@ -109,6 +110,7 @@ func (g *Group) options(life context.Context) []kgo.Opt {
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.FetchMaxPartitionBytes(fetchBytes / 2),
 		kgo.FetchMaxWait(fetchWait),
+		kgo.WithPools(&g.pool),
 		kgo.OnPartitionsAssigned(g.announce),
 		kgo.AdjustFetchOffsetsFn(g.assign),
 		kgo.OnPartitionsRevoked(g.revoke),

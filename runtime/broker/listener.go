@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -45,29 +46,81 @@ func (c *clients) idle() time.Duration {
 	return time.Since(c.since)
 }
 
-// listener hands counted and guarded connections to the broker.
+// listener hands guarded connections to the broker: those of clients, which it counts, and those the steward makes.
 type listener struct {
 	net.Listener
 	clients *clients
+	steward *steward
+	conns   chan net.Conn
+	failed  chan error
+	closing sync.Once
+	closed  chan struct{}
+}
+
+func newListener(l net.Listener, c *clients, s *steward) *listener {
+	out := &listener{Listener: l, clients: c, steward: s, conns: make(chan net.Conn), failed: make(chan error, 1), closed: make(chan struct{})}
+	go out.accept()
+	return out
+}
+
+func (l *listener) accept() {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			l.failed <- err
+			return
+		}
+		guarded := &guard{Conn: conn, clients: l.clients, steward: l.steward}
+		l.clients.add(guarded)
+		if !l.hand(guarded) {
+			_ = guarded.Close()
+		}
+	}
+}
+
+func (l *listener) hand(conn net.Conn) bool {
+	select {
+	case l.conns <- conn:
+		return true
+	case <-l.closed:
+		return false
+	}
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case err := <-l.failed:
 		return nil, err
+	case <-l.closed:
+		return nil, net.ErrClosed
 	}
-	guarded := &guard{Conn: conn, clients: l.clients}
-	l.clients.add(guarded)
-	return guarded, nil
+}
+
+// inside connects to the broker from within, uncounted; nil: it closes.
+func (l *listener) inside() net.Conn {
+	near, far := net.Pipe()
+	if l.hand(&guard{Conn: far, clients: l.clients, steward: l.steward}) {
+		return near
+	}
+	return nil
+}
+
+func (l *listener) Close() error {
+	l.closing.Do(func() { close(l.closed) })
+	return l.Listener.Close()
 }
 
 // guard is a connection that ends at the first thing that is no Kafka request. The broker behind it would take a browser's "GET " for a
-// request of 1.2 GB, and an unknown kind of request would end the process.
+// request of 1.2 GB, and an unknown kind of request would end the process. It also shows the steward what group members ask.
 type guard struct {
 	net.Conn
 	clients *clients
+	steward *steward
 	head    []byte // of the request, read and not handed on yet
 	left    int    // bytes of the request after head
+	seen    []byte // the request so far, if it is one for the steward
 }
 
 // headSize covers length, kind and version of a request.
@@ -79,6 +132,7 @@ func (g *guard) Read(b []byte) (int, error) {
 	}
 	if len(g.head) == 0 && g.left == 0 {
 		if err := g.begin(); err != nil {
+			g.steward.lost(g)
 			return 0, err
 		}
 	}
@@ -92,6 +146,13 @@ func (g *guard) Read(b []byte) (int, error) {
 	}
 	n, err := g.Conn.Read(b)
 	g.left -= n
+	if g.seen != nil {
+		g.seen = append(g.seen, b[:n]...)
+		if g.left == 0 {
+			g.steward.asked(g, parseRequest(g.seen))
+			g.seen = nil
+		}
+	}
 	return n, err
 }
 
@@ -107,14 +168,41 @@ func (g *guard) begin() error {
 	}
 	size, kind, version := binary.BigEndian.Uint32(head[:]), int16(binary.BigEndian.Uint16(head[4:])), int16(binary.BigEndian.Uint16(head[6:]))
 	req := kmsg.RequestForKey(kind)
-	if size < headSize || size > maxRequest || req == nil || version < 0 || version > req.MaxVersion() {
+	if size <= headSize || size > maxRequest || req == nil || version < 0 || version > req.MaxVersion() {
 		return fmt.Errorf("not a Kafka request: begins with %q", head[:])
 	}
 	g.head, g.left = head[:], int(size)-(headSize-4)
+	switch req.(type) {
+	case *kmsg.JoinGroupRequest, *kmsg.SyncGroupRequest, *kmsg.LeaveGroupRequest:
+		g.seen = append([]byte(nil), head[:]...)
+	}
 	return nil
+}
+
+// parseRequest reads a request with its length and header; nil if it cannot be read.
+func parseRequest(text []byte) kmsg.Request {
+	r := kbin.Reader{Src: text[4:]}
+	kind, version := r.Int16(), r.Int16()
+	r.Int32() // correlation
+	r.NullableString()
+	req := kmsg.RequestForKey(kind)
+	req.SetVersion(version)
+	if req.IsFlexible() {
+		kmsg.SkipTags(&r)
+	}
+	if req.ReadFrom(r.Src) != nil {
+		return nil
+	}
+	return req
+}
+
+func (g *guard) Write(b []byte) (int, error) {
+	g.steward.answered(g)
+	return g.Conn.Write(b)
 }
 
 func (g *guard) Close() error {
 	g.clients.remove(g)
+	g.steward.lost(g)
 	return g.Conn.Close()
 }

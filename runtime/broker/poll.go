@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,7 +15,8 @@ import (
 
 var errMissing error = kerr.UnknownTopicOrPartition
 
-// Batch is what one partition had, in order of offset. The receiver owns Records; their bytes are shared with the fetch buffer.
+// Batch is what one partition had, in order of offset. The receiver owns Records, and may hand the slice to Recycle once nobody looks at it any
+// more; their bytes are shared with the fetch buffer.
 type Batch struct {
 	Partition     topic.Partition
 	Records       []topic.Record
@@ -60,7 +62,7 @@ func (g *Group) poll(ctx context.Context, f func(Batch)) (int, error) {
 	var fatal error
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if len(p.Records) > 0 && g.delivers(p) {
-			f(Batch{Partition: topic.Partition{Topic: p.Topic, ID: p.Partition}, Records: records(p), HighWatermark: p.HighWatermark})
+			f(Batch{Partition: topic.Partition{Topic: p.Topic, ID: p.Partition}, Records: g.pool.convert(p), HighWatermark: p.HighWatermark})
 			n++
 		}
 		if p.Err != nil && fatal == nil && (waiting.Err() == nil || !errors.Is(p.Err, context.Canceled)) {
@@ -82,8 +84,15 @@ func (g *Group) delivers(p kgo.FetchTopicPartition) bool {
 	return g.fetched[topic.Partition{Topic: p.Topic, ID: p.Partition}]
 }
 
-// records converts what was fetched of a partition; one allocation for the records, one for all headers, none for bytes.
-func records(p kgo.FetchTopicPartition) []topic.Record {
+// Recycle takes the slice of a batch, or a copy of it, for a later one. Nobody may use it afterwards; keys, values and headers stay valid.
+func (g *Group) Recycle(records []topic.Record) {
+	clear(records)
+	g.pool.slices.Put(&records)
+}
+
+// convert converts what was fetched of a partition: into a used slice if there is one, with one allocation for all headers, none for bytes.
+// The client has its records back then.
+func (b *recordPool) convert(p kgo.FetchTopicPartition) []topic.Record {
 	if len(p.Records) == 0 {
 		return nil
 	}
@@ -92,7 +101,12 @@ func records(p kgo.FetchTopicPartition) []topic.Record {
 		n += len(r.Headers)
 	}
 	headers := make([]topic.Header, 0, n)
-	out := make([]topic.Record, len(p.Records))
+	var out []topic.Record
+	if used, ok := b.slices.Get().(*[]topic.Record); ok && cap(*used) >= len(p.Records) {
+		out = (*used)[:len(p.Records)]
+	} else {
+		out = make([]topic.Record, len(p.Records))
+	}
 	for i, r := range p.Records {
 		out[i] = topic.Record{Key: r.Key, Value: r.Value, Topic: r.Topic, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Partition: r.Partition}
 		if len(r.Headers) > 0 {
@@ -102,9 +116,28 @@ func records(p kgo.FetchTopicPartition) []topic.Record {
 			}
 			out[i].Headers = headers[from:len(headers):len(headers)]
 		}
+		r.Recycle()
 	}
 	return out
 }
+
+// recordPool keeps memory for records: the client's own, of no use any more once they are converted, and ours that were read. Keys and values
+// are not pooled: they live as long as anybody holds them.
+type recordPool struct {
+	slabs  sync.Pool // of *[]kgo.Record
+	slices sync.Pool // of *[]topic.Record, zeroed
+}
+
+// GetRecords implements kgo.PoolRecords.
+func (p *recordPool) GetRecords(n int) []kgo.Record {
+	if s, ok := p.slabs.Get().(*[]kgo.Record); ok && cap(*s) >= n {
+		return *s
+	}
+	return make([]kgo.Record, n)
+}
+
+// PutRecords implements kgo.PoolRecords.
+func (p *recordPool) PutRecords(records []kgo.Record) { p.slabs.Put(&records) }
 
 // faultLog tells faults of consuming apart: what passes is logged, once in a while for each partition; what does not is given back.
 type faultLog struct {

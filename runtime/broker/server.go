@@ -42,13 +42,18 @@ type ServerConfig struct {
 // batch: killing the process loses nothing that was acknowledged, a power cut may lose the last seconds. Topics that do not exist are created when
 // a client asks for that, as with Kafka's default; ours never do.
 type Server struct {
-	cfg     ServerConfig
-	cluster *kfake.Cluster
-	clients clients
-	lock    *os.File
-	state   state
-	log     *slog.Logger
-	close   sync.Once
+	cfg      ServerConfig
+	cluster  *kfake.Cluster
+	clients  clients
+	listener *listener
+	steward  *steward
+	lock     *os.File
+	state    state
+	log      *slog.Logger
+	close    sync.Once
+
+	use    sync.RWMutex // held while the cluster is asked something, which never answers once it is closed
+	closed bool
 }
 
 // OpenServer opens the data directory, takes its lock and listens. ErrRunning (wrapped, with address and pid) if another process has it.
@@ -63,8 +68,9 @@ func OpenServer(cfg ServerConfig) (*Server, error) {
 			return nil, err
 		}
 	}
+	s.steward = newSteward(s.inside, s.ask)
 	if err := s.open(); err != nil {
-		s.release()
+		s.shut()
 		return nil, err
 	}
 	s.log.Info("embedded broker listens", "addr", s.state.Addr, "dir", cfg.Dir, "pid", os.Getpid())
@@ -136,7 +142,6 @@ func (s *Server) open() error {
 		return nil
 	}
 	if err := s.state.write(s.cfg.Dir); err != nil {
-		s.cluster.Close()
 		return fmt.Errorf("open embedded broker: %w", err)
 	}
 	s.state.announce()
@@ -165,8 +170,13 @@ func (s *Server) openAt(port int, id string) error {
 		opts = append(opts, kfake.DataDir(filepath.Join(s.cfg.Dir, dataDir)))
 	}
 	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		return err
+	}
+	s.use.Lock()
 	s.cluster = cluster
-	return err
+	s.use.Unlock()
+	return nil
 }
 
 func (s *Server) listen(network, addr string) (net.Listener, error) {
@@ -178,7 +188,22 @@ func (s *Server) listen(network, addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &listener{Listener: l, clients: &s.clients}, nil
+	s.listener = newListener(l, &s.clients, s.steward)
+	return s.listener, nil
+}
+
+// inside connects from within the process; nil: the server closes.
+func (s *Server) inside() net.Conn { return s.listener.inside() }
+
+// ask runs f with the cluster; false: it is closed.
+func (s *Server) ask(f func(*kfake.Cluster)) bool {
+	s.use.RLock()
+	defer s.use.RUnlock()
+	if s.closed || s.cluster == nil { // the first connection may come before NewCluster returns
+		return false
+	}
+	f(s.cluster)
+	return true
 }
 
 // identity gives the cluster id of the directory, which stays over restarts.
@@ -217,7 +242,7 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-clean.C:
-			s.cluster.Compact() // applies retention too
+			s.ask((*kfake.Cluster).Compact) // applies retention too
 		case <-idle:
 			if s.clients.idle() >= s.cfg.Idle {
 				s.log.Info("embedded broker ends, nobody uses it", "idle", s.cfg.Idle.String())
@@ -235,9 +260,20 @@ func (s *Server) Close() {
 			removeState(s.cfg.Dir)
 			s.state.withdraw()
 		}
-		s.cluster.Close()
-		s.release()
+		s.shut()
 	})
+}
+
+// shut ends what runs, in this order: who asks the cluster something after it closed waits for ever.
+func (s *Server) shut() {
+	s.use.Lock()
+	s.closed = true
+	s.use.Unlock()
+	s.steward.close()
+	if s.cluster != nil {
+		s.cluster.Close()
+	}
+	s.release()
 }
 
 func (s *Server) release() {

@@ -37,11 +37,12 @@ func (c *Client) Tail(ctx context.Context, name string, ready func(), f func(r t
 	defer kafka.Close()
 	ready()
 	log := faultLog{log: c.cfg.logger()}
+	var pool recordPool
 	for {
 		fetches := kafka.PollFetches(ctx)
 		var fatal error
 		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			for _, r := range records(p) {
+			for _, r := range pool.convert(p) {
 				f(r)
 			}
 			if p.Err != nil && ctx.Err() == nil && !errors.Is(p.Err, context.Canceled) && fatal == nil {
