@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+
+	"faust/runtime/app"
 )
 
 // Version is the version of the program.
@@ -61,7 +64,7 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.enter(given); err != nil {
 		return err
 	}
-	if s.globals.version && call.command == "" {
+	if s.globals.version && (call.command == "" || slices.Contains(app.BuiltinCommands(), call.command)) {
 		return s.printVersion()
 	}
 	s.program = call.program()
