@@ -17,9 +17,10 @@ func request(args []string) int {
 	set := flag.NewFlagSet("http", flag.ContinueOnError)
 	method := set.String("X", "GET", "method")
 	body := set.String("d", "", "body")
+	accept := set.String("accept", "", "header Accept")
 	pattern := set.String("until", "", "regexp that status and body have to match")
 	if err := set.Parse(args); err != nil || set.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: http [-X METHOD] [-d BODY] [-until REGEXP] URL")
+		fmt.Fprintln(os.Stderr, "usage: http [-X METHOD] [-d BODY] [-accept TYPE] [-until REGEXP] URL")
 		return 2
 	}
 	want, err := regexp.Compile(*pattern)
@@ -29,7 +30,7 @@ func request(args []string) int {
 	}
 	var last string
 	ask := func() bool {
-		last, err = exchange(*method, set.Arg(0), *body)
+		last, err = exchange(*method, set.Arg(0), *body, *accept)
 		return err == nil && want.MatchString(last)
 	}
 	if *pattern == "" {
@@ -45,13 +46,14 @@ func request(args []string) int {
 	return 0
 }
 
-func exchange(method, url, body string) (string, error) {
+func exchange(method, url, body, accept string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return "", err
 	}
+	r.Header.Set("Accept", accept)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return "", err
