@@ -44,7 +44,8 @@ type ProcessorConfig struct {
 	Agent       *Definition
 	Partition   topic.Partition
 	Sender      Sender
-	Reporter    Reporter // nil: nobody listens
+	Reporter    Reporter                     // nil: nobody listens
+	Free        func(records []topic.Record) // takes delivered slices that were read to their end; nil: nobody does
 	AppVersion  int
 	MaxFailures int // used when the agent's is 0; 0: the partition is never paused
 }
@@ -96,7 +97,8 @@ func (p *Processor) abort(err error) {
 	p.Drain()
 }
 
-// Deliver queues records of the partition, in order of offset; it never blocks. The slice belongs to the Processor from then on.
+// Deliver queues records of the partition, in order of offset; it never blocks. The slice belongs to the Processor from then on, which hands it
+// to Free when it is read.
 func (p *Processor) Deliver(records []topic.Record) {
 	if len(records) == 0 || p.state.Load() == draining {
 		return
@@ -111,6 +113,9 @@ func (p *Processor) Deliver(records []topic.Record) {
 	}
 	p.delivered += uint64(len(records))
 	p.end = records[len(records)-1].Offset + 1
+	if len(p.streams) > 1 {
+		p.free(records)
+	}
 }
 
 // spread gives each actor the records of its keys, in order; keyless ones go round.
@@ -132,6 +137,13 @@ func (p *Processor) spread(records []topic.Record) {
 			parts[i].bytes = size(parts[i].records)
 			p.streams[i].push(parts[i])
 		}
+	}
+}
+
+// free hands over a slice whose records were copied, every one: events are copies.
+func (p *Processor) free(records []topic.Record) {
+	if p.cfg.Free != nil {
+		p.cfg.Free(records)
 	}
 }
 
@@ -157,6 +169,9 @@ func (s *Stream) push(b batch) {
 func (p *Processor) fetch(s *Stream) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if s.batch.pos == nil && s.batch.records != nil {
+		p.free(s.batch.records)
+	}
 	s.batch, s.at, s.left, s.leftBytes = batch{}, 0, 0, 0
 	if len(s.queue) == 0 {
 		return false

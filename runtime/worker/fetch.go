@@ -10,7 +10,7 @@ import (
 	"faust/runtime/topic"
 )
 
-// Marks of back-pressure. A fetch brings at most about one MiB of a partition.
+// Marks of back-pressure. A fetch brings at most about half a MiB of a partition, compressed.
 const (
 	maxUnread    = 4 << 20                // bytes unread over all partitions: no poll above it
 	laneHigh     = 2 << 20                // bytes unread of one partition: it lags when others have less

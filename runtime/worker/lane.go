@@ -56,11 +56,18 @@ func (r *run) newLane(p topic.Partition, defs []*agent.Definition, offset int64)
 	l.ctx, l.cancel = context.WithCancelCause(r.work)
 	for _, d := range defs {
 		l.procs = append(l.procs, &proc{def: d, topic: p.Topic, Processor: agent.NewProcessor(agent.ProcessorConfig{
-			Agent: d, Partition: p, Sender: r.box, Reporter: r.report,
+			Agent: d, Partition: p, Sender: r.box, Reporter: r.report, Free: r.recycle,
 			AppVersion: r.set.Version, MaxFailures: r.set.MaxFailures,
 		})})
 	}
 	return l
+}
+
+// recycle gives a slice of records that was read back to the group.
+func (r *run) recycle(records []topic.Record) {
+	if group := r.group.Load(); group != nil {
+		group.Recycle(records)
+	}
 }
 
 // start runs the processors. A processor that ends with an error of its own ends the worker.
