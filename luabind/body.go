@@ -27,7 +27,6 @@ type body struct {
 	event  *eventObject                  // made in this turn
 	value  lua.LValue                    // of the event in hand, nil: not decoded
 	open   map[*agent.Event]*eventObject // manual mode: not settled
-	loops  []*loop                       // direct ones, of this start
 
 	wait func(ctx context.Context) error // for the next event, into got
 	got  *agent.Event

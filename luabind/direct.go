@@ -6,7 +6,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
-	"faust/luabind/fault"
 	"faust/luabind/record"
 	"faust/luabind/rewrite"
 	"faust/luabind/vm"
@@ -17,15 +16,20 @@ import (
 // variables, sends that are encoded from the values of a literal. What its functions do not take goes the way the script is written.
 type direct struct {
 	b      *binding
-	pass   rewrite.Pass
-	sites  []site // by index, as far as used
-	hidden []lua.LValue
 	arena  []byte       // what is sent is encoded here, piece after piece
 	values []lua.LValue // of a literal
 }
 
-// site is what is known of one place that the pass changed: it meets the same record type nearly always.
+// changed is a chunk that the pass changed, as its hidden functions know it; it lives as long as its code.
+type changed struct {
+	*direct
+	sites []site
+	err   error // what is wrong with the literal of the send just tried
+}
+
+// site is a place that the pass changed, and what is known of it: it meets the same record type nearly always.
 type site struct {
+	rewrite.Site
 	schema *record.Schema
 	shape  *record.Shape
 }
@@ -34,28 +38,34 @@ type site struct {
 const arenaSize = 64 << 10
 
 // rewritten is the load-time pass as the machine wants it.
-func (d *direct) rewritten(chunk []ast.Stmt, file string) ([]ast.Stmt, []lua.LValue) {
-	out, changed := d.pass.Chunk(chunk, file)
-	if !changed {
+func (d *direct) rewritten(chunk []ast.Stmt) ([]ast.Stmt, []lua.LValue) {
+	var p rewrite.Pass
+	out, different := p.Chunk(chunk)
+	if !different {
 		return out, nil
 	}
-	d.sites = append(d.sites, make([]site, len(d.pass.Sites)-len(d.sites))...)
-	return out, d.hidden
+	c := &changed{direct: d, sites: make([]site, len(p.Sites))}
+	for i, s := range p.Sites {
+		c.sites[i].Site = s
+	}
+	return out, c.functions()
 }
 
-// open makes the hidden functions.
-func (d *direct) open(L *lua.LState) {
+// functions are the hidden functions.
+func (c *changed) functions() []lua.LValue {
 	functions := map[string]lua.LGFunction{
-		rewrite.IsStream: d.isStream, rewrite.Each: d.each, rewrite.Keep: d.keep, rewrite.Direct: d.isDirect,
-		rewrite.Send: d.send, rewrite.IsRecord: d.isRecord, rewrite.Make: d.make,
+		rewrite.IsStream: isStream, rewrite.Each: c.each, rewrite.Keep: keep, rewrite.Direct: c.isDirect,
+		rewrite.Send: c.send, rewrite.Fail: c.fail, rewrite.IsRecord: isRecord, rewrite.Make: c.make,
 	}
-	for _, name := range rewrite.Hidden {
-		d.hidden = append(d.hidden, L.NewFunction(functions[name]))
+	out := make([]lua.LValue, len(rewrite.Hidden))
+	for i, name := range rewrite.Hidden {
+		out[i] = &lua.LFunction{IsG: true, Env: c.b.vm.Globals(), GFunction: functions[name]}
 	}
+	return out
 }
 
 // isStream is (x) -> bool: a stream of records, unfiltered.
-func (d *direct) isStream(L *lua.LState) int {
+func isStream(L *lua.LState) int {
 	s, ok := as[*stream](L.Get(1))
 	if ok {
 		_, ok = record.CodecSchema(s.body.agent.val)
@@ -69,20 +79,18 @@ type loop struct {
 	d      *direct
 	body   *body
 	schema *record.Schema
-	fields []int // numbers of the fields that are loop variables, -1: there is none of that name
-	object *record.Object
-	kept   bool // the object lives on outside the loop
+	fields []int          // numbers of the fields that are loop variables, -1: there is none of that name
+	object *record.Object // nil: none yet
 }
 
 // each is (site, stream) -> iterator.
-func (d *direct) each(L *lua.LState) int {
+func (c *changed) each(L *lua.LState) int {
 	s, _ := as[*stream](L.Get(2))
 	schema, _ := record.CodecSchema(s.body.agent.val)
-	l := &loop{d: d, body: s.body, schema: schema, object: schema.NewObject()}
-	for _, name := range d.pass.Sites[int(L.Get(1).(lua.LNumber))].Fields {
+	l := &loop{d: c.direct, body: s.body, schema: schema}
+	for _, name := range c.sites[int(L.Get(1).(lua.LNumber))].Fields {
 		l.fields = append(l.fields, schema.Index(name))
 	}
-	s.body.loops = append(s.body.loops, l)
 	L.Push(L.NewFunction(l.next))
 	return 1
 }
@@ -103,8 +111,8 @@ func (l *loop) next(L *lua.LState) int {
 			L.Push(l.d.b.reg.Null())
 			return 1
 		}
-		if l.kept {
-			l.object, l.kept = l.schema.NewObject(), false
+		if l.object == nil || !l.object.Borrowed() { // kept by the script
+			l.object = l.schema.NewObject()
 		}
 		if err := l.object.Reset(ev.Value); err != nil {
 			in.reject(L, ev, err)
@@ -123,30 +131,23 @@ func (l *loop) next(L *lua.LState) int {
 }
 
 // keep is (w) -> w: the script holds on to w, so its loop has to go on with another object.
-func (d *direct) keep(L *lua.LState) int {
+func keep(L *lua.LState) int {
 	v := L.Get(1)
-	if o, ok := record.ObjectOf(v); ok {
-		if in, ok := (*d.b.vm.Local()).(*body); ok {
-			for _, l := range in.loops {
-				if l.object == o && !l.kept {
-					l.kept = true
-					o.Escape()
-				}
-			}
-		}
+	if o, ok := record.ObjectOf(v); ok && o.Borrowed() {
+		o.Escape()
 	}
 	L.Push(v)
 	return 1
 }
 
 // isDirect is (site, t[, O]) -> bool: a send to t can be encoded from the values of the site.
-func (d *direct) isDirect(L *lua.LState) int {
+func (c *changed) isDirect(L *lua.LState) int {
 	t, ok := as[*topicObject](L.Get(2))
-	if ok = ok && d.b.app.Runtime() != nil; ok && L.GetTop() > 2 {
+	if ok = ok && c.b.app.Runtime() != nil; ok && L.GetTop() > 2 {
 		schema, _ := record.SchemaOf(L.Get(3))
 		declared, _ := record.CodecSchema(t.val)
 		if ok = schema != nil && schema == declared; ok {
-			d.shape(int(L.Get(1).(lua.LNumber)), schema)
+			c.shape(int(L.Get(1).(lua.LNumber)), schema)
 		}
 	}
 	L.Push(lua.LBool(ok))
@@ -154,23 +155,23 @@ func (d *direct) isDirect(L *lua.LState) int {
 }
 
 // shape resolves the names of a site's literal for a record type.
-func (d *direct) shape(n int, schema *record.Schema) *record.Shape {
-	at := &d.sites[n]
+func (c *changed) shape(n int, schema *record.Schema) *record.Shape {
+	at := &c.sites[n]
 	if at.schema != schema {
-		names := d.pass.Sites[n].Record
+		names := at.Record
 		if names == nil {
-			names = d.pass.Sites[n].Fields
+			names = at.Fields
 		}
 		at.schema, at.shape = schema, schema.Shape(names)
 	}
 	return at.shape
 }
 
-// send is (site, t, values in a row): what t:send{...} does.
-func (d *direct) send(L *lua.LState) int {
+// send is (site, t, values in a row) -> bool: what t:send{...} does; true: its literal is wrong, (fail) says how.
+func (c *changed) send(L *lua.LState) int {
 	n := int(L.Get(1).(lua.LNumber))
 	t, _ := as[*topicObject](L.Get(2))
-	s := &d.pass.Sites[n]
+	s := &c.sites[n]
 	key, value, at := lua.LValue(lua.LNil), lua.LValue(lua.LNil), 3
 	literal := 0
 	for _, name := range s.Fields {
@@ -187,15 +188,20 @@ func (d *direct) send(L *lua.LState) int {
 	}
 	r := topic.Record{Topic: t.decl.Name, Partition: topic.Any}
 	a := args{L: L, name: "topic:send", of: "topic:send"}
-	if literal == 0 {
-		t.checkValue(&a, value)
-		d.encode(&a, t, &r, key, value)
+	if literal > 0 {
+		if value, c.err = c.encodeLiteral(L, n, &r, literal); c.err != nil {
+			L.Push(lua.LTrue)
+			return 1
+		}
+	}
+	if r.Value != nil {
+		c.encodeKey(&a, t, &r, key)
 	} else {
-		d.encodeLiteral(&a, t, n, &r, literal)
-		d.encodeKey(&a, t, &r, key)
+		t.checkValue(&a, value)
+		c.encode(&a, t, &r, key, value)
 	}
 	t.checkSize(&a, &r)
-	d.b.post(L, r)
+	c.b.post(L, r)
 	return 0
 }
 
@@ -240,58 +246,56 @@ func (d *direct) encodeKey(a *args, t *topicObject, r *topic.Record, key lua.LVa
 	}
 }
 
-// encodeLiteral encodes the record whose type and values stand from index first-1 on; what is wrong with it is told at the literal.
-func (d *direct) encodeLiteral(a *args, t *topicObject, n int, r *topic.Record, first int) {
-	s := &d.pass.Sites[n]
-	schema, ok := record.SchemaOf(a.L.Get(first - 1))
-	if declared, _ := record.CodecSchema(t.val); !ok || schema != declared {
-		a.fail("the record type changed while its fields were computed")
-	}
-	d.values = d.values[:0]
-	for i := range s.Record {
-		d.values = append(d.values, a.L.Get(first+i))
-	}
-	b, err := d.shape(n, schema).AppendFields(d.room(), d.values)
-	clear(d.values)
+// encodeLiteral encodes the record whose type and values stand from index first-1 on. What can be made but not encoded comes back, for the
+// send to fail with; the error is that of making it.
+func (c *changed) encodeLiteral(L *lua.LState, n int, r *topic.Record, first int) (lua.LValue, error) {
+	schema, _ := record.SchemaOf(L.Get(first - 1))
+	shape := c.shape(n, schema)
+	c.row(L, first, len(c.sites[n].Record))
+	defer func() { clear(c.values) }()
+	b, err := shape.AppendFields(c.room(), c.values)
 	if err != nil {
-		d.raise(a.L, s, err)
+		return shape.Make(c.values)
 	}
-	r.Value = d.took(b)
+	r.Value = c.took(b)
+	return lua.LNil, nil
 }
 
 // isRecord is (O) -> bool.
-func (d *direct) isRecord(L *lua.LState) int {
+func isRecord(L *lua.LState) int {
 	_, ok := record.SchemaOf(L.Get(1))
 	L.Push(lua.LBool(ok))
 	return 1
 }
 
 // make is (site, O, values in a row) -> record.
-func (d *direct) make(L *lua.LState) int {
+func (c *changed) make(L *lua.LState) int {
 	n := int(L.Get(1).(lua.LNumber))
 	schema, _ := record.SchemaOf(L.Get(2))
-	s := &d.pass.Sites[n]
-	d.values = d.values[:0]
-	for i := range s.Fields {
-		d.values = append(d.values, L.Get(3+i))
-	}
-	v, err := d.shape(n, schema).Make(d.values)
-	clear(d.values)
+	c.row(L, 3, len(c.sites[n].Fields))
+	v, err := c.shape(n, schema).Make(c.values)
+	clear(c.values)
 	if err != nil {
-		d.raise(L, s, err)
+		vm.Raise(L, err)
 	}
 	L.Push(v)
 	return 1
 }
 
-// raise raises an error about a literal, at its line.
-func (d *direct) raise(L *lua.LState, s *rewrite.Site, err error) {
-	if e, ok := err.(*fault.Error); ok { //nolint:errorlint // only an error of its own has no place yet
-		c := *e
-		c.Place = fault.Place{File: s.File, Line: s.Line}
-		err = &c
+// row takes n arguments from index first on as values.
+func (d *direct) row(L *lua.LState, first, n int) {
+	d.values = d.values[:0]
+	for i := range n {
+		d.values = append(d.values, L.Get(first+i))
 	}
+}
+
+// fail is (site): raises what is wrong with the literal.
+func (c *changed) fail(L *lua.LState) int {
+	err := c.err
+	c.err = nil
 	vm.Raise(L, err)
+	return 0
 }
 
 // post sends r without a handle: held on the event in hand, or at once if there is none.

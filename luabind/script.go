@@ -84,7 +84,6 @@ type binding struct {
 	module *module.Set
 	table  *lua.LTable // app
 	kinds  kinds
-	direct *direct // nil: without the load-time pass
 
 	settings configured
 	topics   declared[*topicObject]
@@ -131,8 +130,7 @@ func newBinding(path string, cfg Config) (*binding, error) {
 		Modules: b.modules(), Log: cfg.Log,
 	}
 	if !cfg.NoPass {
-		b.direct = &direct{b: b}
-		machine.Pass = b.direct.rewritten
+		machine.Pass = (&direct{b: b}).rewritten
 	}
 	b.vm = vm.New(machine)
 	return b, nil
@@ -174,9 +172,6 @@ func (b *binding) open(L *lua.LState) {
 		topic: b.topicKind(L), agent: b.agentKind(L), channel: b.channelKind(L), stream: b.streamKind(L),
 		event: b.eventKind(L), sending: b.sendingKind(L), task: b.taskKind(L), item: b.itemKind(L),
 		request: b.requestKind(L), answer: b.answerKind(L),
-	}
-	if b.direct != nil {
-		b.direct.open(L)
 	}
 	b.table = b.appTable(L)
 	for name, v := range map[string]lua.LValue{

@@ -81,16 +81,19 @@ type class struct {
 	key string
 }
 
-// find matches the failing instruction with the expressions of its function: those of its line with the same operation and key, in order. A
-// block that stands twice in the code (the load-time pass does that) repeats the order.
+// find matches the failing instruction with the expressions of its function: those of its line with the same operation and key, in order. In
+// adopted code the order is that of the original.
 func (s *site) find() *node {
 	want, ok := s.classAt(s.pc)
 	if !ok {
 		return nil
 	}
 	line := s.line()
-	index, count := 0, 0
-	for pc := range s.fn.Proto.Code {
+	index, count, adopted := s.origin()
+	if adopted && count == 0 {
+		return nil
+	}
+	for pc := 0; pc < len(s.fn.Proto.Code) && !adopted; pc++ {
 		if got, ok := s.classAt(pc); ok && got == want && s.fn.Proto.DbgSourcePositions[pc] == line {
 			if pc < s.pc {
 				index++

@@ -259,7 +259,7 @@ type Shape struct {
 	schema *Schema
 	names  []string
 	at     []int // per field: where its value is, -1: nowhere
-	err    error
+	others []int // where the values of names are that the type has not
 }
 
 // Shape resolves the names of a literal. Names that the type has not are only reported when a record is made of it, as the constructor does.
@@ -271,12 +271,22 @@ func (s *Schema) Shape(names []string) *Shape {
 	for i, name := range names {
 		f := s.Index(name)
 		if f < 0 {
-			sh.err = s.unknownField(lua.LString(name)).validation(s)
-			return sh
+			sh.others = append(sh.others, i)
+			continue
 		}
 		sh.at[f] = i
 	}
 	return sh
+}
+
+// unknown gives the error for a name that the type has not. One whose value is nil is not there.
+func (sh *Shape) unknown(vals []lua.LValue) error {
+	for _, i := range sh.others {
+		if vals[i] != lua.LNil {
+			return sh.schema.unknownField(lua.LString(sh.names[i])).validation(sh.schema)
+		}
+	}
+	return nil
 }
 
 // Schema is the type that the shape belongs to.
@@ -285,8 +295,8 @@ func (sh *Shape) Schema() *Schema { return sh.schema }
 // AppendFields appends a record made of the values of a literal (in the order of the shape's names), checked as the constructor does and with
 // the same errors, without making the record. An unchanged buf comes back with an error.
 func (sh *Shape) AppendFields(buf []byte, vals []lua.LValue) ([]byte, error) {
-	if sh.err != nil {
-		return buf, sh.err
+	if err := sh.unknown(vals); err != nil {
+		return buf, err
 	}
 	start := len(buf)
 	buf = append(buf, '{')
@@ -316,8 +326,8 @@ func (sh *Shape) AppendFields(buf []byte, vals []lua.LValue) ([]byte, error) {
 
 // Make makes the record object of the values of a literal: what the constructor does with a table of them.
 func (sh *Shape) Make(vals []lua.LValue) (lua.LValue, error) {
-	if sh.err != nil {
-		return nil, sh.err
+	if err := sh.unknown(vals); err != nil {
+		return nil, err
 	}
 	s := sh.schema
 	o := s.NewObject()

@@ -15,6 +15,7 @@ type Object struct {
 	slots         []slot
 	vals          []lua.LValue // nil: not read yet; LNil: absent
 	dirty         bool         // a field was assigned
+	borrowed      bool         // raw belongs to who called Reset
 	opened        bool         // a list, map, record or any was read, and may have been changed in place
 }
 
@@ -43,7 +44,7 @@ func (s *Schema) NewObject() *Object {
 // Reset makes o the record in raw, which is checked whole. raw is shared and must not change until the next Reset or Escape: an object that
 // outlives its message must be escaped. What was read from o before is gone. The error is a *fault.Error with code decode.
 func (o *Object) Reset(raw []byte) error {
-	o.raw, o.dirty, o.opened = raw, false, false
+	o.raw, o.dirty, o.opened, o.borrowed = raw, false, false, true
 	clear(o.slots)
 	clear(o.vals)
 	end, p := o.schema.scan(raw, skipSpace(raw, 0), o.slots, 0)
@@ -60,10 +61,14 @@ func (o *Object) Reset(raw []byte) error {
 
 // Escape gives o bytes of its own, so that it may be kept without holding a whole fetch buffer.
 func (o *Object) Escape() {
+	o.borrowed = false
 	if o.raw != nil {
 		o.raw = append(make([]byte, 0, len(o.raw)), o.raw...)
 	}
 }
+
+// Borrowed tells whether o was reset and not escaped since: nobody but its owner may have it.
+func (o *Object) Borrowed() bool { return o.borrowed }
 
 // Schema is the record's type.
 func (o *Object) Schema() *Schema { return o.schema }

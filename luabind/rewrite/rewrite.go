@@ -14,10 +14,13 @@
 //
 //	t:send { key = k, value = O { a = x } }    as a statement
 //
-// becomes if (direct)(site, t, O) then (send)(site, t, k, O, x) else t:send{...} end, and O { a = x } where one value is taken
-// becomes ((record)(O) and (make)(site, O, x) or O { a = x }).
+// becomes if (direct)(site, t, O) then if (send)(site, t, k, O, x) then (fail)(site) end else t:send{...} end, provided that O is a
+// local of the chunk that is never assigned and that only constants follow the literal: O is looked at before k is computed, and the
+// literal is checked after what follows it. (fail) raises what is wrong with the literal in the place of the call of O.
+// O { a = x } elsewhere, where one value is taken, becomes ((record)(O) and (make)(site, O, x) or O { a = x }).
 //
-// The names in brackets are locals of an outer function around the chunk; no script can spell them. Line numbers stay.
+// The names in brackets are locals of an outer function around the chunk; no script can spell them. Each new node has the lines of the
+// node that it stands for, and with them the marks of it (fault.Adopt), so that errors name what they would have named.
 package rewrite
 
 import (
@@ -30,40 +33,48 @@ const (
 	Each     = "(each)"   // (site, stream) -> iterator giving the record and the values of Site.Fields
 	Keep     = "(keep)"   // (w) -> w, which is used again by nobody else from now on
 	Direct   = "(direct)" // (site, t[, O]) -> bool: t is a topic, and O the record type it wants
-	Send     = "(send)"   // (site, t, values in a row)
+	Send     = "(send)"   // (site, t, values in a row) -> true: the literal is wrong, nothing was sent
+	Fail     = "(fail)"   // (site): raises what is wrong with the literal of the send just tried
 	IsRecord = "(record)" // (O) -> bool
 	Make     = "(make)"   // (site, O, values in a row) -> record
 )
 
 // Hidden lists the names of the outer function's arguments.
-var Hidden = [...]string{IsStream, Each, Keep, Direct, Send, IsRecord, Make}
+var Hidden = [...]string{IsStream, Each, Keep, Direct, Send, Fail, IsRecord, Make}
 
 const (
 	maxFields = 12   // loop variables that a loop may get
 	maxBody   = 3000 // nodes of a loop body that may be doubled
+	maxNested = 4    // literals inside each other: each level doubles what is below it
 )
 
 // Site is one changed place, known to the hidden functions by its index.
 type Site struct {
 	Fields []string // of a loop: fields read as loop variables; of a send: names in its table, in order; of a literal: its names
 	Record []string // of a send whose value is a literal O{...}: the literal's names, which stand in a row after O
-	File   string
-	Line   int // where the literal is called; errors about it belong there
 }
 
-// Pass rewrites chunks and remembers their sites. One Pass serves one machine; it is not for concurrent use.
+// Pass rewrites one chunk and has its sites afterwards. It is not for concurrent use.
 type Pass struct {
 	Sites []Site
-	file  string
+	once  map[string]bool // names that the chunk declares once, at its top, and never assigns
+	fixed map[string]bool // those of them that are declared by now
 }
 
 // Chunk rewrites a chunk. The result is a chunk that, called with the hidden functions, returns the function to run. changed is
 // false, and the chunk untouched, if nothing was to be done.
-func (p *Pass) Chunk(chunk []ast.Stmt, file string) (out []ast.Stmt, changed bool) {
-	before := len(p.Sites)
-	p.file = file
-	body := p.block(chunk)
-	if len(p.Sites) == before {
+func (p *Pass) Chunk(chunk []ast.Stmt) (out []ast.Stmt, changed bool) {
+	p.once, p.fixed = declaredOnce(chunk), map[string]bool{}
+	body := make([]ast.Stmt, len(chunk))
+	for i, s := range chunk {
+		body[i] = p.stmt(s)
+		if l, ok := s.(*ast.LocalAssignStmt); ok {
+			for _, name := range l.Names {
+				p.fixed[name] = p.once[name]
+			}
+		}
+	}
+	if len(p.Sites) == 0 {
 		return chunk, false
 	}
 	inner := &ast.FunctionExpr{ParList: &ast.ParList{HasVargs: true}, Stmts: body}
@@ -80,8 +91,7 @@ func (p *Pass) Chunk(chunk []ast.Stmt, file string) (out []ast.Stmt, changed boo
 	return []ast.Stmt{take, give}, true
 }
 
-func (p *Pass) site(s Site, where ast.PositionHolder) ast.Expr {
-	s.File, s.Line = p.file, where.Line()
+func (p *Pass) site(s Site) ast.Expr {
 	p.Sites = append(p.Sites, s)
 	return number(len(p.Sites) - 1)
 }
@@ -138,11 +148,11 @@ func (p *Pass) literals(exprs []ast.Expr, targets int) {
 // literal makes ((record)(O) and (make)(site, O, ...) or O{...}) of O{...}; everything else stays.
 func (p *Pass) literal(e ast.Expr) ast.Expr {
 	typ, names, values, ok := recordLiteral(e)
-	if !ok {
+	if !ok || nested(e) > maxNested {
 		return e
 	}
-	args := append([]ast.Expr{p.site(Site{Fields: names}, e), ident(typ, e)}, cloneExprs(values)...)
-	test := call(IsRecord, e, ident(typ, e))
+	args := append([]ast.Expr{p.site(Site{Fields: names}), clone(typ).(ast.Expr)}, cloneExprs(values)...)
+	test := call(IsRecord, e, clone(typ).(ast.Expr))
 	direct := &ast.LogicalOpExpr{Operator: "and", Lhs: test, Rhs: call(Make, e, args...)}
 	both := &ast.LogicalOpExpr{Operator: "or", Lhs: direct, Rhs: e}
 	at(direct, e)
@@ -156,8 +166,7 @@ func (p *Pass) send(s *ast.FuncCallStmt, keep string) ast.Stmt {
 	if !ok || f.Method != "send" || len(f.Args) != 1 {
 		return nil
 	}
-	topic, ok := f.Receiver.(*ast.IdentExpr)
-	if !ok {
+	if _, ok := f.Receiver.(*ast.IdentExpr); !ok {
 		return nil
 	}
 	table, ok := f.Args[0].(*ast.TableExpr)
@@ -165,38 +174,49 @@ func (p *Pass) send(s *ast.FuncCallStmt, keep string) ast.Stmt {
 		return nil
 	}
 	var site Site
-	var literal ast.PositionHolder = f
+	var literal ast.Expr
 	var args, test []ast.Expr
-	after := false
-	for _, field := range table.Fields {
+	for i, field := range table.Fields {
 		name, ok := constantName(field)
-		if !ok || contains(site.Fields, name) || !sendField(name) || (after && !simple(field.Value)) {
+		if !ok || contains(site.Fields, name) || !sendField(name) {
 			return nil
 		}
 		site.Fields = append(site.Fields, name)
-		if typ, names, values, ok := recordLiteral(field.Value); ok && name == "value" {
+		if typ, names, values, ok := recordLiteral(field.Value); ok && name == "value" && p.fixed[typ.Value] && constants(table.Fields[i+1:]) {
 			site.Record, literal = names, field.Value
-			test = []ast.Expr{ident(typ, f)}
-			args = append(append(args, ident(typ, f)), cloneExprs(values)...)
-			after = true
+			test = []ast.Expr{clone(typ).(ast.Expr)}
+			args = append(append(args, clone(typ).(ast.Expr)), cloneExprs(values)...)
 			continue
 		}
-		args = append(args, clone(field.Value).(ast.Expr))
+		args = append(args, p.literal(clone(field.Value).(ast.Expr)))
 	}
-	n := p.site(site, literal)
-	head := []ast.Expr{n, ident(topic.Value, f)}
-	direct := &ast.FuncCallStmt{Expr: call(Send, f, append(head, args...)...)}
+	n := p.site(site)
+	sent := call(Send, f, append([]ast.Expr{n, clone(f.Receiver).(ast.Expr)}, args...)...)
+	var direct ast.Stmt = &ast.FuncCallStmt{Expr: sent}
+	if literal != nil {
+		failed := &ast.FuncCallStmt{Expr: call(Fail, literal, n)}
+		at(failed, literal)
+		direct = &ast.IfStmt{Condition: sent, Then: []ast.Stmt{failed}}
+	}
 	at(direct, s)
 	if keep != "" {
 		keepUses(s, keep)
 	}
 	choose := &ast.IfStmt{
-		Condition: call(Direct, f, append(append([]ast.Expr{}, head...), test...)...),
+		Condition: call(Direct, f, append([]ast.Expr{n, clone(f.Receiver).(ast.Expr)}, test...)...),
 		Then:      []ast.Stmt{direct},
 		Else:      []ast.Stmt{s},
 	}
 	at(choose, s)
 	return choose
+}
+
+// sendCall gives the call of (send) in what send made.
+func sendCall(choose *ast.IfStmt) *ast.FuncCallExpr {
+	if s, ok := choose.Then[0].(*ast.FuncCallStmt); ok {
+		return s.Expr.(*ast.FuncCallExpr)
+	}
+	return choose.Then[0].(*ast.IfStmt).Condition.(*ast.FuncCallExpr)
 }
 
 // loop rewrites for w in name do ... end; nil if it has to stay as it is.
@@ -218,7 +238,7 @@ func (p *Pass) loop(s *ast.GenericForStmt) ast.Stmt {
 		fields = nil
 	}
 	direct := clone(s).(*ast.GenericForStmt)
-	direct.Exprs = []ast.Expr{call(Each, stream, p.site(Site{Fields: fields}, s), ident(stream.Value, stream))}
+	direct.Exprs = []ast.Expr{call(Each, stream, p.site(Site{Fields: fields}), ident(stream.Value, stream))}
 	for _, f := range fields {
 		direct.Names = append(direct.Names, variable(w, f))
 	}
@@ -251,7 +271,7 @@ func (b *loopBody) block(stmts []ast.Stmt) []ast.Stmt {
 		if call, ok := s.(*ast.FuncCallStmt); ok {
 			if choose, ok := b.pass.send(call, b.w).(*ast.IfStmt); ok {
 				// in the direct branch the record itself is encoded at once: it needs no keeping
-				direct := choose.Then[0].(*ast.FuncCallStmt).Expr.(*ast.FuncCallExpr)
+				direct := sendCall(choose)
 				for j, a := range direct.Args {
 					if id, ok := a.(*ast.IdentExpr); !ok || id.Value != b.w {
 						direct.Args[j] = b.expr(a)

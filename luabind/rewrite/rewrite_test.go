@@ -179,6 +179,7 @@ func (m *machine) hidden() []lua.LValue {
 			L.Call(2, 0)
 			return 0
 		},
+		Fail:     func(L *lua.LState) int { L.RaiseError("a is missing"); return 0 },
 		IsRecord: func(L *lua.LState) int { L.Push(lua.LBool(is(L.Get(1), "record"))); return 1 },
 		Make: func(L *lua.LState) int {
 			m.direct++
@@ -206,7 +207,7 @@ func run(t *testing.T, src string, rewritten bool) (string, int) {
 	}
 	changed := false
 	if rewritten {
-		chunk, changed = m.pass.Chunk(chunk, "app.lua")
+		chunk, changed = m.pass.Chunk(chunk)
 	}
 	proto, err := lua.Compile(chunk, "app.lua")
 	if err != nil {
@@ -246,6 +247,8 @@ var programs = map[string]string{
 	"vararg":        `print(...) local s = stream({a=1}) for w in s do print(w.a) end`,
 	"send":          `t:send { key = 'k', value = O { a = 1, b = 2 } } t:send { value = {a=3} } t:send { key = 'only' }`,
 	"send loop":     `local s = stream({a=1,who='x'},{a=2,who='y'}) for w in s do t:send { key = w.who, value = O { a = w.a * 2, b = w.who:upper() } } end`,
+	"send local":    `local O = O local s = stream({a=1,who='x'},{a=2,who='y'}) for w in s do t:send { key = w.who, value = O { a = w.a } } end`,
+	"send late":     `local R = function() return O end local function key() R = function() return { a = 5 } end return 1 end R = O t:send { value = R { a = 1 }, key = key() }`,
 	"send itself":   `local s = stream({a=1,who='x'},{a=2,who='y'}) for w in s do t:send { key = w.who, value = w } print(w.a) end`,
 	"send to table": `local got = {} local t = { send = function(self, m) got[#got+1] = m.value end } local s = stream({a=1},{a=2}) for w in s do t:send { value = w } end print(got[1], got[2])`,
 	"send wrong":    `local s = stream({b=1}) for w in s do t:send { key = 'k', value = O { b = w.b } } end`,
@@ -288,7 +291,7 @@ func TestSameMeaning(t *testing.T) {
 func TestDirect(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]int{
-		"fields": 1, "kept": 1, "written": 1, "send": 3, "send loop": 3, "send itself": 3, "literal": 3, "assigned": 0, "captured": 0, "declared": 0,
+		"fields": 1, "kept": 1, "written": 1, "send": 4, "send loop": 5, "send local": 3, "send late": 2, "send itself": 3, "literal": 3, "assigned": 0, "captured": 0, "declared": 0,
 		"send to table": 1, "send keys": 0, "return": 1, "function": 3, "coroutine": 1,
 	} {
 		if _, got := run(t, programs[name], true); got != want {
@@ -304,7 +307,7 @@ func TestUntouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	var p Pass
-	if out, changed := p.Chunk(chunk, "app.lua"); changed || len(out) != len(chunk) {
+	if out, changed := p.Chunk(chunk); changed || len(out) != len(chunk) {
 		t.Error("a chunk without common forms was changed")
 	}
 }

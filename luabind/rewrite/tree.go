@@ -201,25 +201,25 @@ func keepUses(s ast.Stmt, w string) {
 }
 
 // recordLiteral takes apart O{ a = x, b = y }: a call of a plain name with a table of distinct constant names, without functions in it.
-func recordLiteral(e ast.Expr) (typ string, names []string, values []ast.Expr, ok bool) {
+func recordLiteral(e ast.Expr) (typ *ast.IdentExpr, names []string, values []ast.Expr, ok bool) {
 	f, is := e.(*ast.FuncCallExpr)
 	if !is || f.Method != "" || f.Receiver != nil || len(f.Args) != 1 {
-		return "", nil, nil, false
+		return nil, nil, nil, false
 	}
 	id, is := f.Func.(*ast.IdentExpr)
 	table, isTable := f.Args[0].(*ast.TableExpr)
 	if !is || !isTable || id.Value[0] == '(' || len(table.Fields) == 0 || len(table.Fields) > 100 || hasFunction(table) {
-		return "", nil, nil, false
+		return nil, nil, nil, false
 	}
 	for _, field := range table.Fields {
 		name, ok := constantName(field)
 		if !ok || contains(names, name) {
-			return "", nil, nil, false
+			return nil, nil, nil, false
 		}
 		names = append(names, name)
 		values = append(values, field.Value)
 	}
-	return id.Value, names, values, true
+	return id, names, values, true
 }
 
 // sendField tells whether name is a field of the sends that are made cheap.
@@ -232,15 +232,86 @@ func constantName(f *ast.Field) (string, bool) {
 	return "", false
 }
 
-// simple tells whether evaluating e calls nothing, so that its order does not matter.
-func simple(e ast.Expr) bool {
-	switch e := e.(type) {
-	case ast.ConstExpr, *ast.IdentExpr:
-		return true
-	case *ast.AttrGetExpr:
-		return simple(e.Object) && simple(e.Key)
+// constants tells whether the values of fields are: nothing happens when they are computed.
+func constants(fields []*ast.Field) bool {
+	for _, f := range fields {
+		if _, ok := f.Value.(ast.ConstExpr); !ok {
+			return false
+		}
 	}
-	return false
+	return true
+}
+
+// nested tells how many calls with tables are inside each other in e.
+func nested(e ast.Expr) int {
+	depth, most := 0, 0
+	var expr func(ast.Expr) ast.Expr
+	expr = func(e ast.Expr) ast.Expr {
+		if _, ok := e.(*ast.TableExpr); ok {
+			depth++
+			most = max(most, depth)
+			defer func() { depth-- }()
+		}
+		eachExpr(e, childFuncs{expr: expr, block: func(b []ast.Stmt) []ast.Stmt { return b }})
+		return e
+	}
+	expr(e)
+	return most
+}
+
+// declaredOnce gives the names of the locals of a chunk's top that are declared nowhere else and never assigned: from their declaration
+// on the name is that local, and its value stays.
+func declaredOnce(chunk []ast.Stmt) map[string]bool {
+	count := map[string]int{"self": 2, "arg": 2} // which are declared without being written
+	var block func([]ast.Stmt) []ast.Stmt
+	var expr func(ast.Expr) ast.Expr
+	declare := func(names ...string) {
+		for _, n := range names {
+			count[n]++
+		}
+	}
+	assign := func(e ast.Expr) {
+		if id, ok := e.(*ast.IdentExpr); ok {
+			count[id.Value] += 2
+		}
+	}
+	expr = func(e ast.Expr) ast.Expr {
+		if f, ok := e.(*ast.FunctionExpr); ok {
+			declare(f.ParList.Names...)
+		}
+		eachExpr(e, childFuncs{block: block, expr: expr})
+		return e
+	}
+	block = func(stmts []ast.Stmt) []ast.Stmt {
+		for _, s := range stmts {
+			switch s := s.(type) {
+			case *ast.AssignStmt:
+				for _, l := range s.Lhs {
+					assign(l)
+				}
+			case *ast.LocalAssignStmt:
+				declare(s.Names...)
+			case *ast.NumberForStmt:
+				declare(s.Name)
+			case *ast.GenericForStmt:
+				declare(s.Names...)
+			case *ast.FuncDefStmt:
+				assign(s.Name.Func)
+			}
+			eachChild(s, childFuncs{block: block, expr: expr})
+		}
+		return stmts
+	}
+	block(chunk)
+	once := map[string]bool{}
+	for _, s := range chunk {
+		if l, ok := s.(*ast.LocalAssignStmt); ok {
+			for _, n := range l.Names {
+				once[n] = count[n] == 1
+			}
+		}
+	}
+	return once
 }
 
 func hasFunction(e ast.Expr) bool {

@@ -78,7 +78,12 @@ func inScope(cf *callFrame) []string {
 			names = append(names, l.Name)
 		}
 	}
-	return append(names, p.DbgUpvalues...)
+	for _, name := range p.DbgUpvalues {
+		if !strings.HasPrefix(name, "(") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // known gives the names of all globals and built-in modules.

@@ -39,43 +39,69 @@ func clean(src []byte) []byte {
 	return src
 }
 
-// compile makes a function of src, with the load-time pass applied; without it if the result is too large for the engine.
-func (m *VM) compile(src, name string) (fn *lua.LFunction, err error) {
-	if m.cfg.Pass != nil {
-		if fn, err = m.translate(src, name, m.cfg.Pass); err == nil {
-			return fn, nil
-		}
+// compile makes a function of src, with the load-time pass applied if there is one; without it if the result is too large for the engine.
+func (m *VM) compile(src, name string) (*lua.LFunction, error) {
+	if fn := m.rewritten(src, name); fn != nil {
+		return fn, nil
 	}
-	return m.translate(src, name, func(chunk []ast.Stmt, _ string) ([]ast.Stmt, []lua.LValue) { return chunk, nil })
-}
-
-func (m *VM) translate(src, name string, pass func([]ast.Stmt, string) ([]ast.Stmt, []lua.LValue)) (*lua.LFunction, error) {
-	chunk, err := parse.Parse(strings.NewReader(src), name)
+	chunk, err := read(src, name)
 	if err != nil {
-		return nil, fault.FromCompile(name, src, err)
-	}
-	if err := checkLists(chunk, name); err != nil {
 		return nil, err
 	}
 	if err := fault.Check(name, src); err != nil {
 		return nil, err
 	}
-	chunk, hidden := pass(chunk, name)
 	proto, err := lua.Compile(chunk, name)
 	if err != nil {
 		return nil, fault.FromCompile(name, src, err)
 	}
 	fault.KeepSource(m.root, name, src)
 	m.publish()
-	fn := m.root.NewFunctionFromProto(proto)
-	if hidden == nil {
-		return fn, nil
+	return m.root.NewFunctionFromProto(proto), nil
+}
+
+// read parses a source.
+func read(src, name string) ([]ast.Stmt, error) {
+	chunk, err := parse.Parse(strings.NewReader(src), name)
+	if err != nil {
+		return nil, fault.FromCompile(name, src, err)
 	}
+	return chunk, checkLists(chunk, name)
+}
+
+// rewritten makes a function of src with the load-time pass applied; nil if there is nothing to change, or something wrong.
+func (m *VM) rewritten(src, name string) *lua.LFunction {
+	if m.cfg.Pass == nil {
+		return nil
+	}
+	chunk, err := read(src, name)
+	if err != nil {
+		return nil
+	}
+	fault.MarkNodes(chunk)
+	chunk, hidden := m.cfg.Pass(chunk)
+	if hidden == nil || fault.Check(name, src) != nil {
+		return nil
+	}
+	proto, err := lua.Compile(chunk, name)
+	if err != nil {
+		return nil
+	}
+	if chunk, err = read(src, name); err != nil {
+		return nil
+	}
+	fault.MarkNodes(chunk)
+	original, err := lua.Compile(chunk, name)
+	if err != nil || !fault.Adopt(proto, original) {
+		return nil
+	}
+	fault.KeepSource(m.root, name, src)
+	m.publish()
 	th, _ := m.root.NewThread()
-	if err := th.CallByParam(lua.P{Fn: fn, NRet: 1, Protect: true}, hidden...); err != nil {
-		return nil, err
+	if err := th.CallByParam(lua.P{Fn: m.root.NewFunctionFromProto(proto), NRet: 1, Protect: true}, hidden...); err != nil {
+		return nil
 	}
-	return th.Get(-1).(*lua.LFunction), nil
+	return th.Get(-1).(*lua.LFunction)
 }
 
 // publish makes compiled code visible to those who read, with m.mu held, which code a task executes: what runs during

@@ -25,8 +25,8 @@ type Config struct {
 	Unsafe  bool                                      // --unsafe: os.execute, io.popen, dofile and so on
 	Modules map[string]func(L *lua.LState) lua.LValue // built-in modules by name: predeclared globals and require-able; made on first use
 	// Pass is the load-time pass over the syntax tree; nil: none. If hidden is not nil, what it gives is a chunk that, called with hidden,
-	// returns the function to run. It may change the chunk it is given.
-	Pass  func(chunk []ast.Stmt, file string) (out []ast.Stmt, hidden []lua.LValue)
+	// returns the function to run. It may change the chunk it is given, whose nodes are marked (fault.MarkNodes).
+	Pass  func(chunk []ast.Stmt) (out []ast.Stmt, hidden []lua.LValue)
 	Slice time.Duration // how long a task may hold the baton while others wait; 0: 2 ms
 	Log   *slog.Logger  // hears of Go panics in host functions, with the Go stack; nil: nobody
 }
@@ -104,6 +104,9 @@ func (m *VM) Loading() bool { return !m.ready.Load() }
 
 // Loaded ends the loading phase.
 func (m *VM) Loaded() { m.ready.Store(true) }
+
+// Globals is the table of global variables; to be used with the baton held.
+func (m *VM) Globals() *lua.LTable { return m.root.G.Global }
 
 // Context is the context of the task that holds the baton; to be called by functions that Lua called.
 func (m *VM) Context() context.Context { return m.current().ctx }
