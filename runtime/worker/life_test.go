@@ -287,6 +287,30 @@ func TestStopNamesWhatHangs(t *testing.T) {
 	})
 }
 
+func TestStopNamesAnAgentThatHangs(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		a := newApp("deaf")
+		a.Settings.Grace = 3 * time.Second
+		declare(a, 1, "in")
+		begun, release := make(chan struct{}, 1), make(chan struct{})
+		reads(a, "import", "in", each(func(context.Context, *agent.Event) error {
+			begun <- struct{}{}
+			<-release
+			return nil
+		}))
+		w.ensure("in", 1)
+		w.produce("in", 1, 0, 1)
+		r := w.start(a).operational()
+		<-begun
+		err := r.stop()
+		if err == nil || !strings.Contains(err.Error(), "agent import, in/0") {
+			t.Errorf("ended with %v", err)
+		}
+		close(release)
+	})
+}
+
 func TestLeaderFailsOver(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world) {

@@ -31,6 +31,10 @@ func (r *run) stop() error {
 	left := func() time.Duration { return max(time.Until(deadline), minRest) }
 	lanes := append(r.fetch.snapshot(), r.channels...)
 	ended := drainLanes(lanes, left()*3/4, left()/8, errGrace)
+	var stuck []string
+	if !ended {
+		stuck = waitingLanes(lanes) // leaving the group forgets them
+	}
 	r.kill(errGrace)
 	r.leave(left)
 
@@ -41,14 +45,15 @@ func (r *run) stop() error {
 	r.mu.Unlock()
 	r.hooks.wait(ctx) // partitions_revoked
 	r.tasks.cancel(errStopping)
-	ended = r.tasks.join(ctx) == nil && ended
+	if r.tasks.join(ctx) != nil {
+		ended = false
+		stuck = append(stuck, r.tasks.waiting()...)
+	}
 	r.site.close()
 	if err := r.link.flush(ctx); err != nil {
 		r.guard(fmt.Errorf("flush: %w", err))
 	}
-	var stuck []string
 	if !ended {
-		stuck = r.waiting()
 		r.log.Error("stopped without waiting any longer", "waiting", stuck)
 		r.log.Error("where tasks stand", "dump", r.dump())
 	}
