@@ -103,6 +103,9 @@ func flatten(a slog.Attr) []slog.Attr {
 	return attrs
 }
 
+// reports are the keys of values of several lines, which text logs show below their line: where tasks stand, a Go stack.
+var reports = map[string]bool{"dump": true, "stack": true}
+
 // textHandler writes lines for people: time LEVEL message key=value, and below the line what is wrong in the script.
 type textHandler struct {
 	cfg    logConfig
@@ -151,7 +154,12 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	h.head(&b, r)
 	var lua *fault.Error
 	var drawn error
+	var below strings.Builder
 	write := func(a slog.Attr) {
+		if reports[a.Key] {
+			below.WriteString("  " + strings.ReplaceAll(strings.TrimSuffix(a.Value.String(), "\n"), "\n", "\n  ") + "\n")
+			return
+		}
 		if err, ok := a.Value.Any().(error); ok && drawn == nil && errors.As(err, &lua) {
 			drawn = err
 			return
@@ -166,6 +174,7 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 		return true
 	})
 	b.WriteByte('\n')
+	b.WriteString(below.String())
 	if drawn != nil {
 		fault.Render(&b, lua, h.cfg.render)
 	}

@@ -43,6 +43,15 @@ func TestTextLogQuotesControlCharacters(t *testing.T) {
 	}
 }
 
+func TestTextLogShowsReportsBelow(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	slog.New(newLogHandler(logConfig{w: &b, format: "text", level: "warn"})).Error("where tasks stand", "dump", "app a\n  agent b\n", "after", 1)
+	if got := b.String(); !strings.HasSuffix(got, "where tasks stand after=1\n  app a\n    agent b\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestTextLogDrawsScriptErrors(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
