@@ -7,8 +7,8 @@ import (
 	"os"
 	"syscall"
 
+	"faust/luabind"
 	"faust/luabind/fault"
-	"faust/luabind/module"
 	"faust/runtime/app"
 	"faust/runtime/broker"
 )
@@ -113,7 +113,7 @@ func (s *session) report(err error) {
 		kafka *broker.Error
 		lua   *fault.Error
 
-		failure *module.Failure
+		failure *luabind.Failure
 	)
 	switch {
 	case err == nil, errors.As(err, &exit):
