@@ -55,7 +55,7 @@ type Cause struct {
 // Sender takes what an event sends, once the event is settled. The worker implements it.
 type Sender interface {
 	// Send queues r and returns; it blocks only while the send buffer is full. The slices of r belong to the sender from then
-	// on, r itself does not. A record that the broker refuses for good goes to the policy of cause before any later offset is
+	// on, r and cause themselves do not. A record that the broker refuses for good goes to the policy of cause before any later offset is
 	// committed; cause is nil for dead letters. An error ends the processor.
 	Send(ctx context.Context, r *topic.Record, cause *Cause) error
 }

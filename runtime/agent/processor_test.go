@@ -33,6 +33,10 @@ func (l *log) Send(_ context.Context, r *topic.Record, cause *Cause) error {
 	if l.refuse != nil {
 		return l.refuse
 	}
+	if cause != nil {
+		c := *cause
+		cause = &c
+	}
 	l.sent, l.causes = append(l.sent, *r), append(l.causes, cause)
 	return nil
 }

@@ -90,11 +90,8 @@ func (s *Stream) cause(e *Event) *Cause {
 	if s.agent.ManualAck {
 		return &Cause{Agent: s.agent, Record: e.Record}
 	}
-	if len(s.causes) == cap(s.causes) {
-		s.causes = make([]Cause, 0, 64)
-	}
-	s.causes = append(s.causes, Cause{Agent: s.agent, Record: e.Record})
-	return &s.causes[len(s.causes)-1]
+	s.origin = Cause{Agent: s.agent, Record: e.Record}
+	return &s.origin
 }
 
 // Ack settles ev in manual mode. A second Ack, and one of an event that was given to a newer start of the body, is ignored and

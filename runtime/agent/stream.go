@@ -25,7 +25,7 @@ type Stream struct {
 	held   held     // what they have sent; manual events have their own
 	slots  []*Event // events to use again
 	out    []*Event // of Take
-	causes []Cause  // slab
+	origin Cause    // of what is being sent
 
 	fresh   bool   // the running body has taken no event
 	ended   bool   // io.EOF was given

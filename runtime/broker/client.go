@@ -16,12 +16,12 @@ import (
 
 // Client is a connection to a cluster: producing and administration. Safe for use by several goroutines.
 type Client struct {
-	cfg    Config
-	kafka  *kgo.Client
-	admin  *kadm.Client
-	topics topics
-	slabs  sync.Pool
-	solo   solo
+	cfg      Config
+	kafka    *kgo.Client
+	admin    *kadm.Client
+	topics   topics
+	sendings sync.Pool // of *Sending, zeroed but for client and told
+	solo     solo
 }
 
 // Open connects and asks for metadata once, so that a wrong address, TLS or SASL is told within seconds as an *Error.

@@ -18,7 +18,6 @@ import (
 const (
 	maxBufferedRecords = 1 << 16
 	maxBufferedBytes   = 64 << 20
-	slabSize           = 64
 )
 
 // producing are the options of a client that produces. Records wait for a lost broker without limit: the caller's context and Flush bound the wait.
@@ -43,40 +42,53 @@ func (c *Client) MaxMessageBytes(topic string) int {
 	return limit
 }
 
-// sending is one record on its way. It is the context of its kgo.Record too, which leads from the record back here without a closure each.
-type sending struct {
-	context.Context
+// Receipt hears what became of a record.
+type Receipt interface {
+	// Stored is called once, on the producer's goroutine; s is valid until it returns.
+	Stored(s *Sending, err error)
+}
+
+// Sending is one record on its way. It is used again for another one: the client forgets a record once its fate is told.
+type Sending struct {
 	record  kgo.Record
 	headers []topic.Header
-	done    func(r topic.Record, err error)
+	to      Receipt
 	client  *Client
+	told    func(*kgo.Record, error) // method stored, made once
 }
 
-// slab hands out sendings in blocks: one allocation for many records.
-type slab struct{ free []sending }
-
-func (c *Client) next() *sending {
-	s, _ := c.slabs.Get().(*slab)
-	if s == nil {
-		s = &slab{}
-	}
-	if len(s.free) == 0 {
-		s.free = make([]sending, slabSize)
-	}
-	out := &s.free[0]
-	s.free = s.free[1:]
-	c.slabs.Put(s)
-	return out
+// Record is what was sent, with partition, offset and timestamp as the broker stored it.
+func (s *Sending) Record() topic.Record {
+	r := &s.record
+	return topic.Record{Key: r.Key, Value: r.Value, Headers: s.headers, Topic: r.Topic, Offset: r.Offset, Partition: r.Partition, Timestamp: r.Timestamp.UnixMilli()}
 }
 
-// Produce queues r; it blocks while the buffer is full, until ctx ends. done is called once, on the producer's goroutine, with partition, offset and timestamp
-// filled in. Partition topic.Any goes by key and the topic's partitioner (Ensure knows it), keyless records are spread. r's slices must not
-// change before done is called; r itself may. A record that a broker refuses does not take those it shared a batch with along: they are
-// sent again one by one, and may then be stored after later ones.
+// callback is a Receipt that is a function.
+type callback func(r topic.Record, err error)
+
+// Stored implements Receipt.
+func (f callback) Stored(s *Sending, err error) { f(s.Record(), err) }
+
+// Produce is Post with a function, which may be nil.
 func (c *Client) Produce(ctx context.Context, r *topic.Record, done func(r topic.Record, err error)) {
-	s := c.next()
-	*s = sending{Context: ctx, headers: r.Headers, done: done, client: c}
-	s.record = kgo.Record{Key: r.Key, Value: r.Value, Topic: r.Topic, Partition: r.Partition, Context: s}
+	var to Receipt
+	if done != nil {
+		to = callback(done)
+	}
+	c.Post(ctx, r, to)
+}
+
+// Post queues r; it blocks while the buffer is full, until ctx ends. Then to hears of it, unless it is nil. Partition topic.Any goes by key and the topic's partitioner (Ensure knows it), keyless records are spread. r's slices must not
+// change before that; r itself may. A record that a broker refuses does not take those it shared a batch with along: they are
+// sent again one by one, and may then be stored after later ones.
+func (c *Client) Post(ctx context.Context, r *topic.Record, to Receipt) {
+	s, _ := c.sendings.Get().(*Sending)
+	if s == nil {
+		s = &Sending{client: c}
+		s.told = s.stored
+	}
+	s.headers, s.to = r.Headers, to
+	s.record.Key, s.record.Value, s.record.Topic, s.record.Partition, s.record.Context = r.Key, r.Value, r.Topic, r.Partition, ctx
 	if r.Timestamp != 0 {
 		s.record.Timestamp = time.UnixMilli(r.Timestamp)
 	}
@@ -86,24 +98,25 @@ func (c *Client) Produce(ctx context.Context, r *topic.Record, done func(r topic
 			s.record.Headers[i] = kgo.RecordHeader(h)
 		}
 	}
-	c.kafka.Produce(ctx, &s.record, stored)
+	c.kafka.Produce(ctx, &s.record, s.told)
 }
 
 // stored is called by the client when the fate of a record is known.
-func stored(r *kgo.Record, err error) {
-	s := r.Context.(*sending)
+func (s *Sending) stored(_ *kgo.Record, err error) {
 	if err != nil && batchRefused(err) && s.client.solo.add(s) {
 		return
 	}
 	s.finish(err)
 }
 
-func (s *sending) finish(err error) {
-	r := &s.record
-	out := topic.Record{Key: r.Key, Value: r.Value, Headers: s.headers, Topic: r.Topic, Offset: r.Offset, Partition: r.Partition, Timestamp: r.Timestamp.UnixMilli()}
-	if s.done != nil {
-		s.done(out, s.client.produceError(r, err))
+// finish tells the sender; the client is through with the record then, so it may be used again.
+func (s *Sending) finish(err error) {
+	c := s.client
+	if s.to != nil {
+		s.to.Stored(s, c.produceError(&s.record, err))
 	}
+	*s = Sending{client: c, told: s.told}
+	c.sendings.Put(s)
 }
 
 // Refusal is why one record cannot be stored, ever.

@@ -11,7 +11,7 @@ import (
 // solo sends the records of a refused batch again, one at a time through a client of its own, so that only those at fault fail.
 type solo struct {
 	mu      sync.Mutex
-	queue   []*sending
+	queue   []*Sending
 	running bool
 	closed  bool
 	idle    chan struct{} // closed when the queue is empty; nil: nobody waits
@@ -20,7 +20,7 @@ type solo struct {
 }
 
 // add takes a record over; false: the client closes, or the record was alone already.
-func (s *solo) add(r *sending) bool {
+func (s *solo) add(r *Sending) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || int64(len(r.record.Key)+len(r.record.Value)) > int64(r.client.MaxMessageBytes(r.record.Topic)) {

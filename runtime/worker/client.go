@@ -18,6 +18,8 @@ type Client struct {
 	tasks *taskSet
 	hooks *serial
 
+	hear func(topic.Record, error) // heard, made once
+
 	mu     sync.Mutex
 	end    context.CancelCauseFunc
 	exit   *app.Exit
@@ -30,7 +32,9 @@ func NewClient(cfg Config) *Client {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg, link: newLink(cfg, nil)}
+	c := &Client{cfg: cfg, link: newLink(cfg, nil)}
+	c.hear = c.heard
+	return c
 }
 
 // Run attaches the client to the app, runs f, waits for its tasks, flushes what was sent. The error is f's, or names the records that
@@ -91,7 +95,7 @@ func (c *Client) TrySend(rec *topic.Record, done func(topic.Record, error)) bool
 // told makes done hear of a record after the client.
 func (c *Client) told(done func(topic.Record, error)) func(topic.Record, error) {
 	if done == nil {
-		return c.heard
+		return c.hear
 	}
 	return func(stored topic.Record, err error) {
 		c.heard(stored, err)

@@ -66,7 +66,8 @@ func (g *gauge) give(n int64) {
 	g.mu.Lock()
 	g.records--
 	g.bytes -= n
-	if g.free != nil {
+	// Who waits is woken when there is room for a while, not for every record.
+	if g.free != nil && g.records <= g.maxRecords-g.maxRecords/4 && g.bytes <= g.maxBytes-g.maxBytes/4 {
 		close(g.free)
 		g.free = nil
 	}

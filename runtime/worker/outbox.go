@@ -24,6 +24,7 @@ type outbox struct {
 	epoch   int64   // of what is sent now
 	first   int64   // the epoch that counts[0] belongs to
 	counts  []int64 // unacknowledged, by epoch
+	free    *posted // to use again
 	err     error   // why nothing can be flushed any more
 	changed chan struct{}
 }
@@ -40,23 +41,40 @@ func (o *outbox) Send(ctx context.Context, r *topic.Record, cause *agent.Cause) 
 	return o.post(ctx, c, o.begin(), r, cause)
 }
 
+// posted is a record that the producer has, counted by its epoch and by the gauge. It is used again once the record is stored.
+type posted struct {
+	box   *outbox
+	epoch int64
+	size  int64
+	cause agent.Cause
+	next  *posted // in the list of those to use again
+}
+
+// Stored implements broker.Receipt.
+func (p *posted) Stored(s *broker.Sending, err error) {
+	p.box.link.gauge.give(p.size)
+	if err != nil {
+		p.box.failed(p.epoch, s.Record(), &p.cause, err)
+		return
+	}
+	p.box.stored(p)
+}
+
 // Room implements agent.Roomer.
 func (o *outbox) Room(n int) bool { return o.link.client.Load() != nil && o.link.gauge.fits(int64(n)) }
 
-// post sends r, which its epoch counts already.
-func (o *outbox) post(ctx context.Context, c *broker.Client, epoch int64, r *topic.Record, cause *agent.Cause) error {
-	err := o.link.produce(ctx, c, r, func(stored topic.Record, err error) {
-		if err == nil {
-			o.end(epoch)
-			return
-		}
-		o.failed(epoch, stored, cause, err)
-	})
-	if err != nil {
-		o.end(epoch)
+// post sends r, which the epoch of p counts already.
+func (o *outbox) post(ctx context.Context, c *broker.Client, p *posted, r *topic.Record, cause *agent.Cause) error {
+	if cause != nil {
+		p.cause = *cause
+	}
+	p.size = size(r)
+	if err := o.link.gauge.take(ctx, p.size); err != nil {
+		o.stored(p)
 		return err
 	}
 	o.metrics.sent.Inc()
+	c.Post(o.link.ctx, r, p)
 	return nil
 }
 
@@ -66,21 +84,48 @@ type sendError struct{ error }
 func (e *sendError) Unwrap() error { return e.error }
 
 // begin counts a send of the current epoch.
-func (o *outbox) begin() int64 {
+func (o *outbox) begin() *posted {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for int64(len(o.counts)) <= o.epoch-o.first {
 		o.counts = append(o.counts, 0)
 	}
-	o.counts[o.epoch-o.first]++
-	return o.epoch
+	return o.count(o.epoch)
+}
+
+// count counts a send of an epoch; o.mu is held.
+func (o *outbox) count(epoch int64) *posted {
+	o.counts[epoch-o.first]++
+	p := o.free
+	if p == nil {
+		return &posted{box: o, epoch: epoch}
+	}
+	o.free, p.next = p.next, nil
+	p.epoch = epoch
+	return p
+}
+
+// stored uncounts a send and keeps p for the next one, without the bytes that its cause keeps alive.
+func (o *outbox) stored(p *posted) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.uncount(p.epoch)
+	*p = posted{box: o, next: o.free}
+	o.free = p
 }
 
 // end uncounts a send.
 func (o *outbox) end(epoch int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.uncount(epoch)
+}
+
+func (o *outbox) uncount(epoch int64) {
 	o.counts[epoch-o.first]--
+	if o.counts[epoch-o.first] > 0 {
+		return // flush waits for epochs that are empty
+	}
 	for o.first < o.epoch && len(o.counts) > 0 && o.counts[0] == 0 {
 		o.counts = o.counts[1:]
 		o.first++
@@ -210,9 +255,9 @@ func (s late) Send(ctx context.Context, r *topic.Record, cause *agent.Cause) err
 		return err
 	}
 	s.box.mu.Lock()
-	s.box.counts[s.epoch-s.box.first]++
+	p := s.box.count(s.epoch)
 	s.box.mu.Unlock()
-	return s.box.post(ctx, c, s.epoch, r, cause)
+	return s.box.post(ctx, c, p, r, cause)
 }
 
 // isAnswer tells an answer to a request from other records.
