@@ -66,7 +66,33 @@ func read(src, name string) ([]ast.Stmt, error) {
 	if err != nil {
 		return nil, fault.FromCompile(name, src, err)
 	}
+	visit(chunk, mendTable)
 	return chunk, checkLists(chunk, name)
+}
+
+// flushed is how many list items of a table constructor the engine stores at a time.
+const flushed = 50
+
+// mendTable has a table constructor compiled right. The engine takes a call in a last field with a name for the end of the list, as in
+// { 1, n = f() }, and stores the last items again, from registers used for other things, with each field that follows a multiple of 50.
+func mendTable(t *ast.TableExpr) {
+	var named, items []*ast.Field
+	for _, f := range t.Fields {
+		if f.Key == nil {
+			items = append(items, f)
+			continue
+		}
+		named = append(named, f)
+		switch v := f.Value.(type) {
+		case *ast.FuncCallExpr:
+			v.AdjustRet = true
+		case *ast.Comma3Expr:
+			v.AdjustRet = true
+		}
+	}
+	if len(items) >= flushed {
+		t.Fields = append(named, items...)
+	}
 }
 
 // rewritten makes a function of src with the load-time pass applied; nil if there is nothing to change, or something wrong.

@@ -57,6 +57,24 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
+// What the engine makes of list items and named fields in one table.
+func TestMixedTables(t *testing.T) {
+	t.Parallel()
+	m := open(t, Config{})
+	for src, want := range map[string]string{
+		"local t = { 1, n = tostring(5) } return #t .. t.n":                                                                 "15",
+		"local t = (function(...) return { 1, n = ... } end)(7, 8) return #t .. t.n":                                        "17",
+		"local t = { 1, n = 2, (function() return 3, 4 end)() } return #t":                                                  "3",
+		"local t = { " + strings.Repeat("1,", 50) + " a = 'x', b = tostring('y') } return #t .. t[1] .. t.a .. t.b":         "501xy",
+		"local t = { " + strings.Repeat("1,", 100) + " a = 'x', 7, b = tostring('y') } return #t .. t[51] .. t[101] .. t.b": "10117y",
+		"local t = { a = 'x', " + strings.Repeat("1,", 49) + " (function() return 2, 3 end)() } return #t .. t[51] .. t.a":  "513x",
+	} {
+		if got := eval(t, m, src); got != want {
+			t.Errorf("%s: got %s, want %s", src, got, want)
+		}
+	}
+}
+
 func TestPass(t *testing.T) {
 	t.Parallel()
 	m := open(t, Config{Pass: func(chunk []ast.Stmt) ([]ast.Stmt, []lua.LValue) {
