@@ -32,7 +32,7 @@ type sink struct {
 	fn    *lua.LFunction
 }
 
-func (g *agentObject) subject() string   { return "agent " + g.def.Name }
+func (g *agentObject) Describe() string  { return "the agent " + g.def.Name }
 func (g *agentObject) value() lua.LValue { return g.lua }
 
 func (b *binding) agentKind(L *lua.LState) *lua.LTable {
@@ -99,7 +99,7 @@ func (b *binding) agentSource(a *args, g *agentObject) {
 func (b *binding) noSource(a *args, v lua.LValue) {
 	switch v := v.(type) {
 	case lua.LString:
-		e := usage("%s: the source is %s, expected a topic or a channel", a.of, describe(v))
+		e := usage("%s: the source is %s, expected a topic or a channel", a.of, fault.Describe(v))
 		e.Place = fault.ArgPlace(a.L, a.seen)
 		e.Hints = []string{"a topic is declared:  local " + identifier(string(v)) + " = app.topic('" + string(v) + "')"}
 		a.raise(e)
@@ -140,7 +140,7 @@ func (b *binding) agentName(a *args, g *agentObject, name string, named bool) st
 		}
 	}
 	if !topicName.MatchString(name) {
-		a.fail("'%s' cannot be the name of an agent: letters, digits, '.', '_' and '-'", cut(name, 60))
+		a.fail("'%s' cannot be the name of an agent: letters, digits, '.', '_' and '-'", fault.Cut(name, 60))
 	}
 	if first, ok := b.agents.find(name); ok {
 		if !named {
@@ -211,7 +211,7 @@ func (g *agentObject) name(owners map[string]string) error {
 		g.warnOfTopic()
 	}
 	for name, t := range own {
-		e := usage("agent '%s' needs a topic of its own called '%s'", g.def.Name, cut(name, 80))
+		e := usage("agent '%s' needs a topic of its own called '%s'", g.def.Name, fault.Cut(name, 80))
 		e.Place = g.declaredAt
 		if taken, ok := owners[name]; ok {
 			e.Message += ", but that is " + taken

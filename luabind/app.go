@@ -27,7 +27,7 @@ func (b *binding) appTable(L *lua.LState) *lua.LTable {
 	members.ForEach(func(k, _ lua.LValue) { known = append(known, k.String()) })
 	slices.Sort(known)
 	return readOnly(L, "app", members, func(L *lua.LState, key lua.LValue) {
-		e := usage("app has no %s", quoteName(key))
+		e := usage("app has no %s", fault.Quote(key))
 		if best := fault.Suggest(lua.LVAsString(key), known); best != "" {
 			e.Hints = []string{"did you mean 'app." + best + "'?"}
 		}
@@ -55,7 +55,7 @@ func readOnly(L *lua.LState, name string, members *lua.LTable, missing func(L *l
 // protect makes a metatable's table read only.
 func protect(L *lua.LState, mt *lua.LTable, name string) {
 	mt.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
-		e := &fault.Error{Code: fault.ReadOnly, Message: name + " is read only: " + quoteName(L.Get(2)) + " cannot be assigned"}
+		e := &fault.Error{Code: fault.ReadOnly, Message: name + " is read only: " + fault.Quote(L.Get(2)) + " cannot be assigned"}
 		vm.Raise(L, e)
 		return 0
 	}))
@@ -68,8 +68,8 @@ func lookup(L *lua.LState, kind string, names func() []string, value func(name s
 	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
 		v := value(lua.LVAsString(L.Get(2)))
 		if v == nil {
-			e := usage("no %s %s is declared", kind, quoteName(L.Get(2)))
-			e.Hints = []string{didYouMean(lua.LVAsString(L.Get(2)), names())}
+			e := usage("no %s %s is declared", kind, fault.Quote(L.Get(2)))
+			e.Hints = []string{fault.DidYouMean(lua.LVAsString(L.Get(2)), names())}
 			vm.Raise(L, e)
 		}
 		L.Push(v)

@@ -143,7 +143,7 @@ func (a *args) duration(what string) time.Duration {
 	v := a.value(what)
 	d, err := toDuration(v)
 	if err != nil {
-		a.at("%s: %s is %s: %s", a.of, what, describe(v), err)
+		a.at("%s: %s is %s: %s", a.of, what, fault.Describe(v), err)
 	}
 	return d
 }
@@ -170,7 +170,7 @@ func (a *args) integer(what string, low int) int {
 func (a *args) done() {
 	if n := a.L.GetTop(); a.next <= n {
 		if v := a.L.Get(a.next); v != lua.LNil {
-			a.fail("%s: argument %d is too many: %s", a.of, a.next, describe(v))
+			a.fail("%s: argument %d is too many: %s", a.of, a.next, fault.Describe(v))
 		}
 	}
 }
@@ -184,14 +184,14 @@ func (a *args) at(format string, values ...any) {
 
 // wrong raises an error about an argument of the wrong type.
 func (a *args) wrong(what string, v lua.LValue, expected string) {
-	a.at("%s: %s is %s, expected %s", a.of, what, describe(v), expected)
+	a.at("%s: %s is %s, expected %s", a.of, what, fault.Describe(v), expected)
 }
 
 // options takes the table of options, which may be left out, and checks that it has only known ones.
 func (a *args) options(known ...string) options {
 	o := a.mixed(known...)
 	if o.table != nil && o.table.Len() > 0 {
-		a.fail("%s: the options have names, here is %s without one", a.of, describe(o.table.RawGetInt(1)))
+		a.fail("%s: the options have names, here is %s without one", a.of, fault.Describe(o.table.RawGetInt(1)))
 	}
 	return o
 }
@@ -241,7 +241,7 @@ func (o options) check(known []string) {
 			}
 		case lua.LNumber:
 		default:
-			o.args.fail("%s: the name of an option is %s, expected a string", o.args.of, describe(k))
+			o.args.fail("%s: the name of an option is %s, expected a string", o.args.of, fault.Describe(k))
 		}
 	}
 }
@@ -250,7 +250,7 @@ func (o options) check(known []string) {
 func (o options) unknown(name string, known []string) {
 	e := usage("unknown option '%s' for %s", name, o.args.of)
 	e.Place = o.place(name)
-	e.Hints = []string{didYouMean(name, known)}
+	e.Hints = []string{fault.DidYouMean(name, known)}
 	vm.Raise(o.args.L, e)
 }
 
@@ -265,7 +265,7 @@ func (o options) fail(name, format string, values ...any) {
 }
 
 func (o options) wrong(name string, v lua.LValue, expected string) {
-	o.fail(name, "option '%s' of %s is %s, expected %s", name, o.args.of, describe(v), expected)
+	o.fail(name, "option '%s' of %s is %s, expected %s", name, o.args.of, fault.Describe(v), expected)
 }
 
 // raise raises what a package below said of an option.
@@ -368,7 +368,7 @@ func (o options) duration(name string) (time.Duration, bool) {
 	}
 	d, err := toDuration(v)
 	if err != nil {
-		o.fail(name, "option '%s' of %s is %s: %s", name, o.args.of, describe(v), err)
+		o.fail(name, "option '%s' of %s is %s: %s", name, o.args.of, fault.Describe(v), err)
 	}
 	return d, true
 }
@@ -411,18 +411,6 @@ func wholeNumber(low, high int) string {
 		return fmt.Sprintf("a whole number from %d", low)
 	}
 	return fmt.Sprintf("a whole number from %d to %d", low, high)
-}
-
-// didYouMean is the hint for an unknown name.
-func didYouMean(name string, known []string) string {
-	if len(known) == 0 {
-		return "there is none"
-	}
-	list := "known: " + strings.Join(known, ", ")
-	if best := fault.Suggest(name, known); best != "" {
-		return "did you mean '" + best + "'?  " + list
-	}
-	return list
 }
 
 // optionPlace is where the option of that name is written in the call that L's running function got.

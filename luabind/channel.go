@@ -21,7 +21,7 @@ type channelObject struct {
 	key, val record.Codec
 }
 
-func (c *channelObject) subject() string { return c.queue.Name() }
+func (c *channelObject) Describe() string { return "the " + c.queue.Name() }
 
 func (b *binding) channelKind(L *lua.LState) *lua.LTable {
 	mt := b.kind(L, "channel", map[string]lua.LGFunction{"put": b.channelPut, "get": b.channelGet}, nil)

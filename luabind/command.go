@@ -22,11 +22,11 @@ type commandItem struct {
 	argument *app.Argument
 }
 
-func (i *commandItem) subject() string {
+func (i *commandItem) Describe() string {
 	if i.option != nil {
-		return "option --" + i.option.Name
+		return "the option --" + i.option.Name
 	}
-	return "argument " + i.argument.Name
+	return "the argument " + i.argument.Name
 }
 
 func (i *commandItem) name() string {
@@ -100,7 +100,7 @@ func takeItems(a *args, c *app.Command, values []lua.LValue) {
 	for i, v := range values {
 		item, ok := as[*commandItem](v)
 		if !ok {
-			a.fail("%s: item %d is %s, expected app.option(...) or app.argument(...)", a.of, i+1, describe(v))
+			a.fail("%s: item %d is %s, expected app.option(...) or app.argument(...)", a.of, i+1, fault.Describe(v))
 		}
 		for _, other := range items {
 			checkClash(a, item, other)
@@ -220,7 +220,7 @@ func choicesOf(o options, kind app.Kind) []string {
 	for _, v := range o.list("choices", "a list of values") {
 		text, err := checked(&app.Option{Kind: kind}, v)
 		if err != nil {
-			o.fail("choices", "option 'choices' of %s has %s: %s", o.args.of, describe(v), err)
+			o.fail("choices", "option 'choices' of %s has %s: %s", o.args.of, fault.Describe(v), err)
 		}
 		choices = append(choices, text)
 	}
@@ -256,7 +256,7 @@ func defaultsOf(o options, opt *app.Option) []string {
 	for _, v := range values {
 		text, err := checked(opt, v)
 		if err != nil {
-			o.fail("default", "option 'default' of %s is %s: %s", o.args.of, describe(v), err)
+			o.fail("default", "option 'default' of %s is %s: %s", o.args.of, fault.Describe(v), err)
 		}
 		texts = append(texts, text)
 	}
@@ -309,7 +309,7 @@ func commandCode(c *app.Command, v lua.LValue) (int, error) {
 	}
 	code, ok := toInt(v, 0, 255)
 	if !ok {
-		e := usage("command '%s' returned %s, expected nothing or an exit code from 0 to 255", c.Name, describe(v))
+		e := usage("command '%s' returned %s, expected nothing or an exit code from 0 to 255", c.Name, fault.Describe(v))
 		e.Hints = []string{"print with say(...); fail(...) ends a command with a message and exit code 1"}
 		return 0, e
 	}
@@ -357,8 +357,8 @@ func strictOptions(L *lua.LState, c *app.Command) *lua.LTable {
 	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
 		name := lua.LVAsString(L.Get(2))
 		if !slices.Contains(known, name) {
-			e := usage("command '%s' has no option or argument %s", c.Name, quoteName(L.Get(2)))
-			e.Hints = []string{didYouMean(name, known)}
+			e := usage("command '%s' has no option or argument %s", c.Name, fault.Quote(L.Get(2)))
+			e.Hints = []string{fault.DidYouMean(name, known)}
 			vm.Raise(L, e)
 		}
 		L.Push(lua.LNil)

@@ -33,7 +33,7 @@ func (b *binding) configure(L *lua.LState) int {
 	for k, v := o.table.Next(lua.LNil); k != lua.LNil; k, v = o.table.Next(k) {
 		name, ok := k.(lua.LString)
 		if !ok {
-			a.fail("app.configure: settings have names, here is %s without one", describe(v))
+			a.fail("app.configure: settings have names, here is %s without one", fault.Describe(v))
 		}
 		b.set(o, string(name), v)
 	}
@@ -103,8 +103,8 @@ func (b *binding) confTable(L *lua.LState) *lua.LTable {
 		name := lua.LVAsString(L.Get(2))
 		setting, ok := app.Lookup(name)
 		if !ok {
-			e := usage("unknown setting %s", quoteName(L.Get(2)))
-			e.Hints = []string{didYouMean(name, app.SettingNames())}
+			e := usage("unknown setting %s", fault.Quote(L.Get(2)))
+			e.Hints = []string{fault.DidYouMean(name, app.SettingNames())}
 			vm.Raise(L, e)
 		}
 		v, _ := b.app.Settings.Value(name)

@@ -22,8 +22,8 @@ type eventObject struct {
 	lua     *lua.LUserData
 }
 
-func (e *eventObject) subject() string {
-	return "event " + e.record.Topic + "/" + itoa(int(e.record.Partition)) + " @ " + itoa(int(e.record.Offset))
+func (e *eventObject) Describe() string {
+	return "the event " + e.record.Topic + "/" + itoa(int(e.record.Partition)) + " @ " + itoa(int(e.record.Offset))
 }
 
 func (b *binding) eventKind(L *lua.LState) *lua.LTable {

@@ -67,7 +67,7 @@ func messageNotes(r *topic.Record) []fault.Note {
 
 // shown writes bytes readably, cut to maxShown; quoted, unless it is plain text and need not be.
 func shown(b []byte, quote bool) string {
-	text := cut(string(b[:min(len(b), maxShown+utf8.UTFMax)]), maxShown)
+	text := fault.Cut(string(b[:min(len(b), maxShown+utf8.UTFMax)]), maxShown)
 	if quote || !utf8.Valid(b) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }) {
 		return strconv.Quote(text)
 	}

@@ -3,16 +3,12 @@ package luabind
 import (
 	"maps"
 	"slices"
-	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"faust/luabind/fault"
 	"faust/luabind/vm"
 )
-
-// subject is an object of ours as messages name it: topic orders.
-type subject interface{ subject() string }
 
 // kind makes the metatable of a type of object: its methods, with a suggestion for what is none; nothing can be assigned. fields, if not nil,
 // gives what is no method; nil: it is not known.
@@ -45,11 +41,11 @@ func (b *binding) kind(L *lua.LState, name string, methods map[string]lua.LGFunc
 		}))
 	}
 	mt.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
-		vm.Raise(L, &fault.Error{Code: fault.ReadOnly, Message: "the fields of " + article(name) + " cannot be assigned"})
+		vm.Raise(L, &fault.Error{Code: fault.ReadOnly, Message: "the fields of " + fault.Article(name) + " cannot be assigned"})
 		return 0
 	}))
 	mt.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
-		L.Push(lua.LString(describe(L.Get(1))))
+		L.Push(lua.LString(fault.Describe(L.Get(1))))
 		return 1
 	}))
 	mt.RawSetString("__metatable", lua.LString(name))
@@ -58,8 +54,8 @@ func (b *binding) kind(L *lua.LState, name string, methods map[string]lua.LGFunc
 }
 
 func unknownMember(kind string, key lua.LValue, known []string) *fault.Error {
-	e := usage("%s has no %s", article(kind), quoteName(key))
-	e.Hints = []string{didYouMean(lua.LVAsString(key), known)}
+	e := usage("%s has no %s", fault.Article(kind), fault.Quote(key))
+	e.Hints = []string{fault.DidYouMean(lua.LVAsString(key), known)}
 	return e
 }
 
@@ -77,55 +73,4 @@ func as[T any](v lua.LValue) (T, bool) {
 	}
 	x, ok := ud.Value.(T)
 	return x, ok
-}
-
-// quoteName writes what a script used as a name.
-func quoteName(v lua.LValue) string {
-	if s, ok := v.(lua.LString); ok {
-		return "'" + cut(string(s), 60) + "'"
-	}
-	return describe(v)
-}
-
-// describe says what a value is, shortly: the string "x", the number 12, a table, the topic orders.
-func describe(v lua.LValue) string {
-	switch v := v.(type) {
-	case lua.LString:
-		return "the string " + strconv.Quote(cut(string(v), 40))
-	case lua.LNumber:
-		return "the number " + v.String()
-	case lua.LBool:
-		return v.String()
-	case *lua.LUserData:
-		switch x := v.Value.(type) {
-		case subject:
-			return "the " + x.subject()
-		case interface{ String() string }:
-			return x.String()
-		}
-		return "an object"
-	}
-	if v == nil || v == lua.LNil {
-		return "nil"
-	}
-	return article(v.Type().String())
-}
-
-// article puts a or an before a name.
-func article(name string) string {
-	if name != "" && slices.Contains([]byte("aeioAEIO"), name[0]) {
-		return "an " + name
-	}
-	return "a " + name
-}
-
-// cut shortens text to at most n bytes, between two characters, and says so.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && s[n]&0xC0 == 0x80 {
-		n--
-	}
-	return s[:n] + "…"
 }

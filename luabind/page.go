@@ -131,7 +131,7 @@ func (p *page) response(L *lua.LState, values []lua.LValue) (*web.Response, erro
 
 // wrong is the error about a value that a page returned.
 func (p *page) wrong(what string, v lua.LValue, expected string) error {
-	e := usage("page '%s' returned %s as %s expected %s", p.decl.Name, describe(v), what, expected)
+	e := usage("page '%s' returned %s as %s expected %s", p.decl.Name, fault.Describe(v), what, expected)
 	e.Place = p.place()
 	e.Hints = []string{"a page returns its body, then its status, then its headers:  return { id = id }, 201, { Location = url }"}
 	return e

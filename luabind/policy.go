@@ -118,8 +118,8 @@ func (p *luaPolicy) ask(L *lua.LState, cause *fault.Error, ev *agent.Event) (age
 	}
 	act, ok := action(lua.LVAsString(out[0]))
 	if !ok {
-		e := usage("on_error of agent '%s' gave %s, expected 'dead_letter', 'skip', 'retry' or 'stop'", g.def.Name, describe(out[0]))
-		e.Hints = []string{didYouMean(lua.LVAsString(out[0]), actionWords)}
+		e := usage("on_error of agent '%s' gave %s, expected 'dead_letter', 'skip', 'retry' or 'stop'", g.def.Name, fault.Describe(out[0]))
+		e.Hints = []string{fault.DidYouMean(lua.LVAsString(out[0]), actionWords)}
 		return agent.DeadLetter, e
 	}
 	return act, nil

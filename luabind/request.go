@@ -27,7 +27,7 @@ type request struct {
 	fields map[string]lua.LValue
 }
 
-func (r *request) subject() string { return "request " + r.web.Method + " " + r.web.URL.Path }
+func (r *request) Describe() string { return "the request " + r.web.Method + " " + r.web.URL.Path }
 
 // requestFields are the fields of a request.
 var requestFields = []string{"method", "path", "params", "query", "headers", "cookies", "body", "json", "form", "remote_addr"}

@@ -108,13 +108,13 @@ func headers(o options, table *lua.LTable) []topic.Header {
 	for k, v := table.Next(lua.LNil); k != lua.LNil; k, v = table.Next(k) {
 		name, named := k.(lua.LString)
 		if !named {
-			o.fail("headers", "%s: headers have names, here is %s without one", o.args.name, describe(v))
+			o.fail("headers", "%s: headers have names, here is %s without one", o.args.name, fault.Describe(v))
 		}
 		switch v.(type) {
 		case lua.LString, lua.LNumber:
 			out = append(out, topic.Header{Key: string(name), Value: []byte(v.String())})
 		default:
-			o.fail("headers", "%s: header '%s' is %s, expected a string", o.args.name, name, describe(v))
+			o.fail("headers", "%s: header '%s' is %s, expected a string", o.args.name, name, fault.Describe(v))
 		}
 	}
 	return out
@@ -162,7 +162,7 @@ type sending struct {
 	ended  chan struct{} // closed when done; made by who waits
 }
 
-func (s *sending) subject() string { return "message for " + s.record.Topic }
+func (s *sending) Describe() string { return "the message for " + s.record.Topic }
 
 func (b *binding) sendingKind(L *lua.LState) *lua.LTable {
 	return b.kind(L, "message", map[string]lua.LGFunction{"wait": b.sendingWait}, nil)

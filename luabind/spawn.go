@@ -26,7 +26,7 @@ type taskObject struct {
 
 var errStopped = errors.New("cancelled by the script")
 
-func (t *taskObject) subject() string { return t.name }
+func (t *taskObject) Describe() string { return "the " + t.name }
 
 func (b *binding) taskKind(L *lua.LState) *lua.LTable {
 	return b.kind(L, "task", map[string]lua.LGFunction{"join": b.taskJoin, "cancel": b.taskCancel}, nil)

@@ -23,7 +23,7 @@ type op struct {
 	filter bool
 }
 
-func (s *stream) subject() string { return "stream of agent " + s.body.agent.def.Name }
+func (s *stream) Describe() string { return "the stream of agent " + s.body.agent.def.Name }
 
 func (b *binding) streamKind(L *lua.LState) *lua.LTable {
 	mt := b.kind(L, "stream", map[string]lua.LGFunction{

@@ -89,7 +89,7 @@ func (b *binding) appOn(L *lua.LState) int {
 	b.declare(a)
 	name := a.text("the event's name")
 	if !slices.Contains(eventNames, name) {
-		a.hint(didYouMean(name, eventNames), "unknown event '%s' for app.on", name)
+		a.hint(fault.DidYouMean(name, eventNames), "unknown event '%s' for app.on", name)
 	}
 	a.about(name)
 	fn := a.function()

@@ -27,7 +27,7 @@ type topicObject struct {
 	lua        *lua.LUserData
 }
 
-func (t *topicObject) subject() string   { return "topic " + t.decl.Name }
+func (t *topicObject) Describe() string  { return "the topic " + t.decl.Name }
 func (t *topicObject) value() lua.LValue { return t.lua }
 
 func (b *binding) topicKind(L *lua.LState) *lua.LTable {
@@ -67,7 +67,7 @@ func (b *binding) checkTopicName(a *args, name string) {
 		a.hint("app.topics['"+name+"'] gives it", "topic '%s' is declared twice: first at %s", name, first.declaredAt)
 	}
 	if !topicName.MatchString(name) || name == "." || name == ".." {
-		a.fail("'%s' cannot be the name of a topic: letters, digits, '.', '_' and '-', at most 249 of them", cut(name, 60))
+		a.fail("'%s' cannot be the name of a topic: letters, digits, '.', '_' and '-', at most 249 of them", fault.Cut(name, 60))
 	}
 }
 

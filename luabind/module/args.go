@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -65,7 +64,7 @@ func must[T any](a *args, v T, err error) T {
 
 // wrong raises an error about the argument taken last.
 func (a *args) wrong(what string, v lua.LValue, expected string) {
-	a.raise(&fault.Error{Code: fault.Usage, Message: fmt.Sprintf("%s: %s is %s, expected %s", a.name, what, describe(v), expected),
+	a.raise(&fault.Error{Code: fault.Usage, Message: fmt.Sprintf("%s: %s is %s, expected %s", a.name, what, fault.Describe(v), expected),
 		Place: fault.ArgPlace(a.L, a.next-1)})
 }
 
@@ -174,38 +173,12 @@ func (a *args) unknown(key lua.LValue, known []string) {
 // wrongOption raises an error about the value of an option.
 func (a *args) wrongOption(name string, v lua.LValue, expected string) {
 	a.raise(&fault.Error{Code: fault.Usage, Place: fault.OptionPlace(a.L, name),
-		Message: fmt.Sprintf("option '%s' of %s is %s, expected %s", name, a.name, describe(v), expected)})
+		Message: fmt.Sprintf("option '%s' of %s is %s, expected %s", name, a.name, fault.Describe(v), expected)})
 }
 
 // done makes sure that no argument is left.
 func (a *args) done() {
 	if a.next <= a.L.GetTop() && !a.absent() {
-		a.fail("%s: argument %d is too many: %s", a.name, a.next, describe(a.L.Get(a.next)))
+		a.fail("%s: argument %d is too many: %s", a.name, a.next, fault.Describe(a.L.Get(a.next)))
 	}
-}
-
-// describe is a value in a message: a type, and for short ones the value itself.
-func describe(v lua.LValue) string {
-	switch x := v.(type) {
-	case lua.LString:
-		const most = 40
-		s := string(x)
-		if r := []rune(s); len(r) > most {
-			s = string(r[:most]) + "…"
-		}
-		return "the string " + strconv.Quote(s)
-	case lua.LNumber:
-		return x.String()
-	case lua.LBool:
-		return x.String()
-	case *lua.LUserData:
-		if s, ok := x.Value.(fmt.Stringer); ok {
-			return "the object " + s.String()
-		}
-		return "an object"
-	}
-	if v == lua.LNil {
-		return "nil"
-	}
-	return "a " + v.Type().String()
 }

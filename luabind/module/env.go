@@ -79,5 +79,5 @@ func (s *Set) envRequire(a *args) []lua.LValue {
 
 // badVariable raises an error about a variable's value.
 func (a *args) badVariable(name, value, expected string) {
-	a.fail("the environment variable %s is %s, expected %s", name, describe(lua.LString(value)), expected)
+	a.fail("the environment variable %s is %s, expected %s", name, fault.Describe(lua.LString(value)), expected)
 }

@@ -2,6 +2,8 @@ package module
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"faust/luabind/fault"
 )
 
 func (s *Set) jsonModule(L *lua.LState) lua.LValue {
@@ -45,7 +47,7 @@ func (s *Set) jsonArray(a *args) []lua.LValue {
 	t := a.newTable("the list")
 	t.ForEach(func(k, v lua.LValue) {
 		if _, ok := k.(lua.LNumber); !ok {
-			a.fail("json.array: the table has a field, %s: a list has items only", describe(k))
+			a.fail("json.array: the table has a field, %s: a list has items only", fault.Describe(k))
 		}
 	})
 	return []lua.LValue{s.cfg.Registry.Array(t)}

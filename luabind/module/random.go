@@ -7,6 +7,8 @@ import (
 	"math"
 	mathrand "math/rand/v2"
 
+	"faust/luabind/fault"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -68,7 +70,7 @@ func (s *Set) randomWeighted(a *args) []lua.LValue {
 	t.ForEach(func(k, v lua.LValue) {
 		n, ok := v.(lua.LNumber)
 		if f := float64(n); !ok || f < 0 || math.IsNaN(f) || math.IsInf(f, 0) {
-			a.fail("random.weighted: the weight of %s is %s, expected a number that is not negative", label(k), describe(v))
+			a.fail("random.weighted: the weight of %s is %s, expected a number that is not negative", label(k), fault.Describe(v))
 		}
 		total += float64(n)
 	})
@@ -99,7 +101,7 @@ func label(k lua.LValue) string {
 	if name, ok := k.(lua.LString); ok {
 		return "'" + string(name) + "'"
 	}
-	return fmt.Sprintf("[%s]", describe(k))
+	return fmt.Sprintf("[%s]", fault.Describe(k))
 }
 
 // randomBytes is random.bytes(n) -> string. Unless random.seed was called they are fit for secrets.

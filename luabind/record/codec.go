@@ -43,7 +43,7 @@ func (g *Registry) Codec(v lua.LValue, fallback string) (Codec, error) {
 	}
 	name, ok := v.(lua.LString)
 	if !ok {
-		return nil, usage("give a name such as 'json', or a record type", "%s is no codec", describe(v))
+		return nil, usage("give a name such as 'json', or a record type", "%s is no codec", fault.Describe(v))
 	}
 	if c, ok := g.codecs[string(name)]; ok {
 		return c, nil
@@ -52,7 +52,7 @@ func (g *Registry) Codec(v lua.LValue, fallback string) (Codec, error) {
 		return recordCodec{s}, nil
 	}
 	known := append(slices.Sorted(maps.Keys(g.codecs)), g.recordNames()...)
-	return nil, usage(didYouMean(string(name), known), "unknown codec '%s'", string(name))
+	return nil, usage(fault.DidYouMean(string(name), known), "unknown codec '%s'", string(name))
 }
 
 // tombstone tells whether v stands for no bytes at all; nil is refused.
@@ -104,7 +104,7 @@ func (c *textCodec) Encode(_ *lua.LState, buf []byte, v lua.LValue) ([]byte, err
 	}
 	s, ok := v.(lua.LString)
 	if !ok {
-		return buf, invalid("make a text of it with tostring(...), or declare the topic with another codec", "%s is no %s", describe(v), c.name)
+		return buf, invalid("make a text of it with tostring(...), or declare the topic with another codec", "%s is no %s", fault.Describe(v), c.name)
 	}
 	if buf == nil {
 		buf = []byte{} // an empty text is no tombstone
@@ -122,7 +122,7 @@ func (c int64Codec) Decode(_ *lua.LState, b []byte) (lua.LValue, error) {
 		return c.g.null, nil
 	}
 	if len(b) != 8 {
-		return nil, &fault.Error{Code: fault.Decode, Message: "not an int64: it has " + formatNumber(float64(len(b))) + " bytes, expected 8",
+		return nil, &fault.Error{Code: fault.Decode, Message: "not an int64: it has " + fault.Number(float64(len(b))) + " bytes, expected 8",
 			Notes: []fault.Note{{Label: "value", Text: excerpt(b)}}}
 	}
 	if n := int64(binary.BigEndian.Uint64(b)); !safe(n) {
@@ -138,7 +138,7 @@ func (c int64Codec) Encode(_ *lua.LState, buf []byte, v lua.LValue) ([]byte, err
 	}
 	n, ok := int64Of(v)
 	if !ok {
-		return buf, invalid("", "%s is no int64 (a whole number of at most 64 bits)", describe(v))
+		return buf, invalid("", "%s is no int64 (a whole number of at most 64 bits)", fault.Describe(v))
 	}
 	return binary.BigEndian.AppendUint64(buf, uint64(n)), nil
 }
@@ -173,7 +173,7 @@ func (c recordCodec) Encode(_ *lua.LState, buf []byte, v lua.LValue) ([]byte, er
 	case v.Type() == lua.LTTable:
 		o, p = c.s.construct(v, 0)
 	default:
-		p = wrong("it is %s, expected %s", describe(v), article(c.s.Name))
+		p = wrong("it is %s, expected %s", fault.Describe(v), fault.Article(c.s.Name))
 	}
 	if p == nil {
 		buf, p = o.appendJSON(buf, 0)

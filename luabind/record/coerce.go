@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"faust/luabind/fault"
+
 	"github.com/cockroachdb/apd/v3"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -48,7 +50,7 @@ func (g *Registry) coerce(t *typ, v lua.LValue, depth int) (lua.LValue, *problem
 }
 
 func (t *typ) mismatch(v lua.LValue) *problem {
-	return wrong("is %s, expected %s", describe(v), t.String())
+	return wrong("is %s, expected %s", fault.Describe(v), t.String())
 }
 
 func (t *typ) acceptText(v lua.LValue) *problem {
@@ -57,7 +59,7 @@ func (t *typ) acceptText(v lua.LValue) *problem {
 	case !ok:
 		return t.mismatch(v)
 	case t.kind == kUUID && !isUUID([]byte(s)):
-		return wrong("is %s, expected %s", describe(v), t.expected())
+		return wrong("is %s, expected %s", fault.Describe(v), t.expected())
 	case t.kind == kString && !utf8.ValidString(string(s)):
 		return notUTF8(string(s))
 	}
@@ -68,7 +70,7 @@ func (t *typ) acceptText(v lua.LValue) *problem {
 }
 
 func notUTF8(s string) *problem {
-	return wrong("is %s, which is not valid UTF-8", strconv.Quote(cut(s, 40))).hint("declare a field with arbitrary bytes as 'bytes'")
+	return wrong("is %s, which is not valid UTF-8", strconv.Quote(fault.Cut(s, 40))).hint("declare a field with arbitrary bytes as 'bytes'")
 }
 
 func (t *typ) acceptFloat(v lua.LValue) (lua.LNumber, *problem) {
@@ -77,7 +79,7 @@ func (t *typ) acceptFloat(v lua.LValue) (lua.LNumber, *problem) {
 	case !ok:
 		return 0, t.mismatch(v)
 	case math.IsNaN(float64(n)) || math.IsInf(float64(n), 0):
-		return 0, wrong("is %s, which JSON cannot hold", formatNumber(float64(n)))
+		return 0, wrong("is %s, which JSON cannot hold", fault.Number(float64(n)))
 	}
 	if p := t.checkLimits(float64(n)); p != nil {
 		return 0, p
@@ -144,7 +146,7 @@ func (g *Registry) coerceData(t *typ, v lua.LValue) (lua.LValue, *problem) {
 func (t *typ) acceptDecimal(v lua.LValue) (*apd.Decimal, *problem) {
 	d, ok := decimalOf(v)
 	if !ok {
-		p := wrong("is %s, expected a decimal", describe(v))
+		p := wrong("is %s, expected a decimal", fault.Describe(v))
 		if v.Type() == lua.LTNumber {
 			p.hint("a Lua number is no exact decimal; write  decimal.new '0.10'")
 		}
@@ -164,7 +166,7 @@ func (t *typ) acceptTime(v lua.LValue) (Datetime, *problem) {
 			return d, nil
 		}
 	}
-	return Datetime{}, wrong("is %s, expected %s", describe(v), t.String()).hint("time.now() gives one, time.parse '2026-11-23T18:00:00Z' as well")
+	return Datetime{}, wrong("is %s, expected %s", fault.Describe(v), t.String()).hint("time.now() gives one, time.parse '2026-11-23T18:00:00Z' as well")
 }
 
 func (t *typ) acceptDate(v lua.LValue) (Date, *problem) {
@@ -178,7 +180,7 @@ func (t *typ) acceptDate(v lua.LValue) (Date, *problem) {
 			return d, nil
 		}
 	}
-	return Date{}, wrong("is %s, expected %s", describe(v), t.expected())
+	return Date{}, wrong("is %s, expected %s", fault.Describe(v), t.expected())
 }
 
 // listLen checks that a table is a list without gaps and gives its length.
@@ -188,9 +190,9 @@ func listLen(t *lua.LTable) (int, *problem) {
 		i, ok := k.(lua.LNumber)
 		switch {
 		case !ok:
-			return 0, wrong("is a table with the key %s, expected a list", quoteName(k))
+			return 0, wrong("is a table with the key %s, expected a list", fault.Quote(k))
 		case float64(i) != math.Trunc(float64(i)) || i < 1:
-			return 0, wrong("is a table with the key %s, expected a list", formatNumber(float64(i)))
+			return 0, wrong("is a table with the key %s, expected a list", fault.Number(float64(i)))
 		}
 		count++
 	}
@@ -248,7 +250,7 @@ func (t *typ) acceptKey(k lua.LValue) *problem {
 		p = t.acceptText(k)
 	}
 	if p != nil {
-		return wrong("has the key %s, expected %s", describe(k), t.String())
+		return wrong("has the key %s, expected %s", fault.Describe(k), t.String())
 	}
 	return nil
 }
@@ -259,7 +261,7 @@ func (g *Registry) coerceRecord(s *Schema, v lua.LValue, depth int) (lua.LValue,
 		return v, nil
 	}
 	if v.Type() != lua.LTTable {
-		return nil, wrong("is %s, expected %s", describe(v), article(s.Name))
+		return nil, wrong("is %s, expected %s", fault.Describe(v), fault.Article(s.Name))
 	}
 	if depth > maxDepth {
 		return nil, wrong("is more than %d deep, or contains itself", maxDepth)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"faust/luabind/fault"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -97,7 +99,7 @@ func civilDays(y, m, d int) int64 {
 func dateArg(L *lua.LState, i int, op string) (Date, error) {
 	d, p := (&typ{kind: kDate}).acceptDate(L.Get(i))
 	if p != nil {
-		return Date{}, invalid("", "date %s %s: expected a date", op, describe(L.Get(i)))
+		return Date{}, invalid("", "date %s %s: expected a date", op, fault.Describe(L.Get(i)))
 	}
 	return d, nil
 }
@@ -122,7 +124,7 @@ func (g *Registry) addDays(sign int64, op string) func(*lua.LState) (lua.LValue,
 		}
 		d, p := (&typ{kind: kDate}).acceptDate(a)
 		if p != nil || a.Type() != lua.LTUserData {
-			return nil, invalid("", "cannot calculate %s %s %s", describe(L.Get(1)), op, describe(L.Get(2)))
+			return nil, invalid("", "cannot calculate %s %s %s", fault.Describe(L.Get(1)), op, fault.Describe(L.Get(2)))
 		}
 		if n, ok := int64Of(b); ok {
 			to := d.time().AddDate(0, 0, int(max(min(n, 4e6), -4e6)*sign))
@@ -134,7 +136,7 @@ func (g *Registry) addDays(sign int64, op string) func(*lua.LState) (lua.LValue,
 		if other, p := (&typ{kind: kDate}).acceptDate(b); p == nil && sign < 0 {
 			return lua.LNumber(d.days() - other.days()), nil
 		}
-		return nil, invalid("a date takes whole days:  d + 7", "date %s %s", op, describe(b))
+		return nil, invalid("a date takes whole days:  d + 7", "date %s %s", op, fault.Describe(b))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"faust/luabind/fault"
+
 	"github.com/cockroachdb/apd/v3"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -44,7 +46,7 @@ func (g *Registry) ParseDatetime(v lua.LValue) (lua.LValue, error) {
 			return g.NewDatetime(x.time()), nil
 		}
 	}
-	return nil, invalid("a text such as '2026-11-23T18:00:00Z', or seconds since 1970", "%s is no datetime", describe(v))
+	return nil, invalid("a text such as '2026-11-23T18:00:00Z', or seconds since 1970", "%s is no datetime", fault.Describe(v))
 }
 
 func timeOf(b []byte) (Datetime, bool) {
@@ -153,7 +155,7 @@ func (d Datetime) appendJSON(buf []byte, format timeFormat) []byte {
 func timeArg(L *lua.LState, i int, op string) (time.Time, error) {
 	d, p := (&typ{kind: kDatetime}).acceptTime(L.Get(i))
 	if p != nil {
-		return time.Time{}, invalid(p.tip, "datetime %s %s: expected a datetime", op, describe(L.Get(i)))
+		return time.Time{}, invalid(p.tip, "datetime %s %s: expected a datetime", op, fault.Describe(L.Get(i)))
 	}
 	return d.Time, nil
 }
@@ -173,19 +175,19 @@ func compareTime(op string, f func(c int) bool) func(*lua.LState) (lua.LValue, e
 func (g *Registry) shiftTime(a, b lua.LValue, sign time.Duration, op string) (lua.LValue, error) {
 	ud, ok := a.(*lua.LUserData)
 	if !ok {
-		return nil, invalid("", "cannot calculate %s %s %s", describe(a), op, describe(b))
+		return nil, invalid("", "cannot calculate %s %s %s", fault.Describe(a), op, fault.Describe(b))
 	}
 	t, ok := ud.Value.(Datetime)
 	if !ok {
-		return nil, invalid("", "cannot calculate %s %s %s", describe(a), op, describe(b))
+		return nil, invalid("", "cannot calculate %s %s %s", fault.Describe(a), op, fault.Describe(b))
 	}
 	d, err := Duration(b)
 	if err != nil {
-		return nil, invalid("durations are seconds or '10s', '1h30m', '7d'", "datetime %s %s: expected a duration", op, describe(b))
+		return nil, invalid("durations are seconds or '10s', '1h30m', '7d'", "datetime %s %s: expected a duration", op, fault.Describe(b))
 	}
 	to := t.Time.Add(sign * d)
 	if !inRange(to) {
-		return nil, invalid("", "datetime %s %s is outside the years 0 to 9999", op, describe(b))
+		return nil, invalid("", "datetime %s %s is outside the years 0 to 9999", op, fault.Describe(b))
 	}
 	return g.NewDatetime(to), nil
 }
@@ -220,7 +222,7 @@ func formatArg(L *lua.LState, t time.Time, text string) (lua.LValue, error) {
 		return lua.LString(text), nil
 	}
 	if !ok {
-		return nil, usage("write  d:format '%Y-%m-%d %H:%M'", "format got %s, expected a layout", describe(L.Get(2)))
+		return nil, usage("write  d:format '%Y-%m-%d %H:%M'", "format got %s, expected a layout", fault.Describe(L.Get(2)))
 	}
 	if zone, ok := L.Get(3).(lua.LString); ok {
 		loc, err := time.LoadLocation(string(zone))

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"faust/luabind/fault"
+
 	"github.com/cockroachdb/apd/v3"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -39,7 +41,7 @@ func (g *Registry) ParseDecimal(v lua.LValue) (lua.LValue, error) {
 	if v.Type() == lua.LTNumber {
 		hint = "a Lua number is no exact fraction; give the digits as text:  decimal.new '0.10'"
 	}
-	return nil, invalid(hint, "%s is no decimal", describe(v))
+	return nil, invalid(hint, "%s is no decimal", fault.Describe(v))
 }
 
 // parseDecimal reads sign, digits, point and exponent; infinity and NaN are no decimals, and neither is what has more than decimalDigits
@@ -95,7 +97,7 @@ func decimals(L *lua.LState, op string) (a, b *apd.Decimal, err error) {
 	if other.Type() == lua.LTNumber {
 		hint = "a Lua number is no exact fraction; write  decimal.new '0.10'"
 	}
-	return nil, nil, invalid(hint, "decimal %s %s: a decimal calculates with decimals, int64, whole numbers and texts of digits", op, describe(other))
+	return nil, nil, invalid(hint, "decimal %s %s: a decimal calculates with decimals, int64, whole numbers and texts of digits", op, fault.Describe(other))
 }
 
 // arithDecimal makes a metamethod. Results that would have to be rounded raise, except those of a division.
@@ -187,7 +189,7 @@ func (g *Registry) newDecimalMeta(L *lua.LState) *lua.LTable {
 			}
 			f, err := strconv.ParseFloat(d.Text('g'), 64)
 			if err != nil {
-				return nil, invalid("", "decimal %s is too large for a number", cut(d.Text('f'), 40))
+				return nil, invalid("", "decimal %s is too large for a number", fault.Cut(d.Text('f'), 40))
 			}
 			return lua.LNumber(f), nil
 		},
@@ -201,7 +203,7 @@ func (g *Registry) selfDecimal(L *lua.LState) (*apd.Decimal, error) {
 			return &d.Decimal, nil
 		}
 	}
-	return nil, usage("write  d:round(2)  with a colon", "this method of decimal got %s", describe(L.Get(1)))
+	return nil, usage("write  d:round(2)  with a colon", "this method of decimal got %s", fault.Describe(L.Get(1)))
 }
 
 // decimalKey is d:key(): the same text for equal values, 1.10 and 1.1.
@@ -228,7 +230,7 @@ func (g *Registry) roundDecimal(L *lua.LState) (lua.LValue, error) {
 	if v := L.Get(2); v != lua.LNil {
 		var ok bool
 		if places, ok = int64Of(v); !ok || places < 0 || places > decimalDigits/2 {
-			return nil, usage("", "round got %s, expected a number of decimals", describe(v))
+			return nil, usage("", "round got %s, expected a number of decimals", fault.Describe(v))
 		}
 	}
 	var r apd.Decimal

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"faust/luabind/fault"
+
 	"github.com/cockroachdb/apd/v3"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -31,7 +33,7 @@ func Duration(v lua.LValue) (time.Duration, error) {
 			return d, nil
 		}
 	}
-	return 0, usage(hint, "%s is no duration", describe(v))
+	return 0, usage(hint, "%s is no duration", fault.Describe(v))
 }
 
 // ParseDuration reads a duration text; a bare number is seconds.
@@ -80,7 +82,7 @@ func Size(v lua.LValue) (int64, error) {
 			return n, nil
 		}
 	}
-	return 0, usage("sizes are bytes, or texts such as '64MiB', '1GB'; units: B KiB MiB GiB TiB kB MB GB TB", "%s is no size", describe(v))
+	return 0, usage("sizes are bytes, or texts such as '64MiB', '1GB'; units: B KiB MiB GiB TiB kB MB GB TB", "%s is no size", fault.Describe(v))
 }
 
 // ParseSize reads a size text; a bare number is bytes.

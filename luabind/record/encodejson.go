@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"faust/luabind/fault"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -45,7 +47,7 @@ func (p *problem) unencodable() error {
 	default:
 		where += "." + p.path
 	}
-	return invalid(p.tip, "not JSON: '%s' %s", cut(where, 100), p.what)
+	return invalid(p.tip, "not JSON: '%s' %s", fault.Cut(where, 100), p.what)
 }
 
 // checkPlain checks that a value can be written as JSON.
@@ -72,7 +74,7 @@ func (g *Registry) appendAny(buf []byte, v lua.LValue, depth int) ([]byte, *prob
 		return appendString(buf, string(x)), nil
 	case lua.LNumber:
 		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			return buf, wrong("is %s, which JSON cannot hold", formatNumber(float64(x)))
+			return buf, wrong("is %s, which JSON cannot hold", fault.Number(float64(x)))
 		}
 		return appendFloat(buf, float64(x)), nil
 	case lua.LBool:
@@ -85,7 +87,7 @@ func (g *Registry) appendAny(buf []byte, v lua.LValue, depth int) ([]byte, *prob
 	if v == lua.LNil {
 		return append(buf, "null"...), nil
 	}
-	return buf, wrong("is %s, which JSON cannot hold", describe(v))
+	return buf, wrong("is %s, which JSON cannot hold", fault.Describe(v))
 }
 
 // appendValue appends a value of one of our types.
@@ -110,7 +112,7 @@ func (g *Registry) appendValue(buf []byte, v lua.LValue, data any, depth int) ([
 	case Date:
 		return append(append(append(buf, '"'), x.String()...), '"'), nil
 	}
-	return buf, wrong("is %s, which JSON cannot hold", describe(v))
+	return buf, wrong("is %s, which JSON cannot hold", fault.Describe(v))
 }
 
 // appendTable appends a table: a list if it is marked as one or has the keys 1, 2, 3 ..., an object if it has only names or nothing.
@@ -160,10 +162,10 @@ func mixed(t *lua.LTable) *problem {
 		list = list || k.Type() == lua.LTNumber
 	}
 	if name, ok := other.(lua.LString); ok && list {
-		return wrong("is a table with list items and the field '%s'; JSON has lists and objects, not both in one", cut(string(name), 60)).
+		return wrong("is a table with list items and the field '%s'; JSON has lists and objects, not both in one", fault.Cut(string(name), 60)).
 			hint("put the items in a field of their own, or give all of them names")
 	}
-	return wrong("is a table with the key %s; JSON has lists (1, 2, 3 ...) and objects (names)", describe(other)).
+	return wrong("is a table with the key %s; JSON has lists (1, 2, 3 ...) and objects (names)", fault.Describe(other)).
 		hint("for an object, make the key text:  t[tostring(k)]")
 }
 
@@ -176,7 +178,7 @@ func (g *Registry) appendMembers(buf []byte, t *lua.LTable, depth int) ([]byte, 
 			return buf, mixed(t)
 		}
 		if !utf8.ValidString(string(name)) {
-			return buf, wrong("has the field %s, whose name is not valid UTF-8", strconv.Quote(cut(string(name), 40)))
+			return buf, wrong("has the field %s, whose name is not valid UTF-8", strconv.Quote(fault.Cut(string(name), 40)))
 		}
 		buf = append(appendString(comma(buf, &first), string(name)), ':')
 		var p *problem

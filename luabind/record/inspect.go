@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"faust/luabind/fault"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -36,7 +38,7 @@ func (p *printer) value(v lua.LValue, depth int) string {
 	case lua.LString:
 		return quoteText(string(x))
 	case lua.LNumber:
-		return formatNumber(float64(x))
+		return fault.Number(float64(x))
 	case *lua.LTable:
 		return p.table(x, depth)
 	case *lua.LUserData:
@@ -55,7 +57,7 @@ func (p *printer) value(v lua.LValue, depth int) string {
 // quoteText writes a string as Lua would read it.
 func quoteText(s string) string {
 	if len(s) > inspectText {
-		return luaQuote(cut(s, inspectText)) + fmt.Sprintf(" (%d bytes)", len(s))
+		return luaQuote(fault.Cut(s, inspectText)) + fmt.Sprintf(" (%d bytes)", len(s))
 	}
 	return luaQuote(s)
 }

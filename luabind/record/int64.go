@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 
+	"faust/luabind/fault"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -30,7 +32,7 @@ func (g *Registry) ParseInt64(v lua.LValue) (lua.LValue, error) {
 	if v.Type() == lua.LTNumber {
 		hint = "beyond 2^53 a Lua number is not exact; give the digits as text:  int64 '9007199254740993'"
 	}
-	return nil, invalid(hint, "%s is no int64", describe(v))
+	return nil, invalid(hint, "%s is no int64", fault.Describe(v))
 }
 
 // operands gives both numbers of an operation, one of which may be a plain whole number.
@@ -45,7 +47,7 @@ func operands(L *lua.LState, op string) (a, b int64, err error) {
 		other = L.Get(2)
 	}
 	hint := "n:number() gives a Lua number, decimal.new an exact fraction"
-	return 0, 0, invalid(hint, "int64 %s %s: an int64 calculates with int64 and whole numbers", op, describe(other))
+	return 0, 0, invalid(hint, "int64 %s %s: an int64 calculates with int64 and whole numbers", op, fault.Describe(other))
 }
 
 // arithInt64 makes a metamethod of an operation that says whether its result fits.
@@ -154,7 +156,7 @@ func (g *Registry) newInt64Meta(L *lua.LState) *lua.LTable {
 				return n
 			}
 		}
-		g.raise(L, usage("write  n:number()  with a colon", "this method of int64 got %s", describe(L.Get(1))))
+		g.raise(L, usage("write  n:number()  with a colon", "this method of int64 got %s", fault.Describe(L.Get(1))))
 		return 0
 	}
 	text := func(L *lua.LState) (lua.LValue, error) { return lua.LString(self(L).String()), nil }

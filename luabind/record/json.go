@@ -4,8 +4,9 @@ import (
 	"strconv"
 	"unsafe"
 
-	"faust/luabind/fault"
 	lua "github.com/yuin/gopher-lua"
+
+	"faust/luabind/fault"
 )
 
 // ParseJSON decodes JSON text to plain values (json.decode): objects and lists become tables of the right size, null is left out of objects and
@@ -132,7 +133,7 @@ func (g *Registry) parseObject(b []byte, i, depth int) (lua.LValue, int, *proble
 
 // decodeError is the error for bytes that are no record: what is wrong, the bytes, what was expected, and what may be behind it.
 func (s *Schema) decodeError(raw []byte, p *problem) error {
-	e := &fault.Error{Code: fault.Decode, Message: "not " + article(s.Name) + ": " + p.sentence()}
+	e := &fault.Error{Code: fault.Decode, Message: "not " + fault.Article(s.Name) + ": " + p.sentence()}
 	e.Notes = []fault.Note{{Label: "value", Text: excerpt(raw)}, {Label: "expected", Text: s.Declaration()}}
 	hint := p.tip
 	if p.lost != "" {

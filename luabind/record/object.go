@@ -3,6 +3,8 @@ package record
 import (
 	"reflect"
 
+	"faust/luabind/fault"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -154,7 +156,7 @@ func (s *Schema) construct(v lua.LValue, depth int) (*Object, *problem) {
 	}
 	t, ok := v.(*lua.LTable)
 	if !ok {
-		return nil, wrong("it is %s, expected a table", describe(v)).hint("write  " + s.Name + "{ " + s.example() + " }")
+		return nil, wrong("it is %s, expected a table", fault.Describe(v)).hint("write  " + s.Name + "{ " + s.example() + " }")
 	}
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
 		if name, ok := k.(lua.LString); !ok || s.Index(string(name)) < 0 {
@@ -174,7 +176,7 @@ func (s *Schema) construct(v lua.LValue, depth int) (*Object, *problem) {
 }
 
 func (s *Schema) unknownField(k lua.LValue) *problem {
-	return wrong("it has no field %s", quoteName(k)).hint(didYouMean(lua.LVAsString(k), s.names()))
+	return wrong("it has no field %s", fault.Quote(k)).hint(fault.DidYouMean(lua.LVAsString(k), s.names()))
 }
 
 // example shows how a record is written.
@@ -202,7 +204,7 @@ func (g *Registry) newRecordMeta(L *lua.LState) *lua.LTable {
 		},
 		"__len": func(L *lua.LState) (lua.LValue, error) {
 			o, _ := ObjectOf(L.Get(1))
-			return nil, invalid("'#' counts lists and strings", "%s has no length", article(o.schema.Name))
+			return nil, invalid("'#' counts lists and strings", "%s has no length", fault.Article(o.schema.Name))
 		},
 	})
 	mt.RawSetString("__index", L.NewFunction(g.indexRecord))
@@ -253,14 +255,14 @@ func (g *Registry) assignRecord(L *lua.LState) int {
 
 // noField is the error for the use of a field that was not declared.
 func (s *Schema) noField(k lua.LValue) error {
-	return invalid(didYouMean(lua.LVAsString(k), s.names()), "%s has no field %s", article(s.Name), quoteName(k))
+	return invalid(fault.DidYouMean(lua.LVAsString(k), s.names()), "%s has no field %s", fault.Article(s.Name), fault.Quote(k))
 }
 
 // nextField is the iterator of pairs(record): the fields that are there, in the order of declaration.
 func (g *Registry) nextField(L *lua.LState) int {
 	o, ok := ObjectOf(L.Get(1))
 	if !ok {
-		g.raise(L, usage("", "the iterator of a record got %s", describe(L.Get(1))))
+		g.raise(L, usage("", "the iterator of a record got %s", fault.Describe(L.Get(1))))
 	}
 	i := 0
 	if k, ok := L.Get(2).(lua.LString); ok {
@@ -281,11 +283,11 @@ func (g *Registry) nextField(L *lua.LState) int {
 func (g *Registry) deriveRecord(L *lua.LState) (lua.LValue, error) {
 	o, ok := ObjectOf(L.Get(1))
 	if !ok {
-		return nil, usage("write  w:derive{ amount = 2 }  with a colon", "derive of %s, expected a record", describe(L.Get(1)))
+		return nil, usage("write  w:derive{ amount = 2 }  with a colon", "derive of %s, expected a record", fault.Describe(L.Get(1)))
 	}
 	t, ok := L.Get(2).(*lua.LTable)
 	if !ok {
-		return nil, usage("write  w:derive{ amount = 2 }", "derive got %s, expected a table of fields", describe(L.Get(2)))
+		return nil, usage("write  w:derive{ amount = 2 }", "derive got %s, expected a table of fields", fault.Describe(L.Get(2)))
 	}
 	c := o.clone()
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {

@@ -2,12 +2,8 @@ package record
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	lua "github.com/yuin/gopher-lua"
 
 	"faust/luabind/fault"
 )
@@ -50,7 +46,7 @@ func (p *problem) in(name string) *problem {
 func (p *problem) item(i int) *problem { return p.in("[" + strconv.Itoa(i) + "]") }
 
 // key says that the problem is inside the entry k of a map.
-func (p *problem) key(k string) *problem { return p.in("[" + strconv.Quote(cut(k, 40)) + "]") }
+func (p *problem) key(k string) *problem { return p.in("[" + strconv.Quote(fault.Cut(k, 40)) + "]") }
 
 func (p *problem) hint(text string) *problem { p.tip = text; return p }
 
@@ -62,7 +58,7 @@ func (p *problem) text() string {
 	case p.path == "":
 		return p.what
 	}
-	return "'" + cut(p.path, 100) + "' " + p.what
+	return "'" + fault.Cut(p.path, 100) + "' " + p.what
 }
 
 // sentence is the problem in words that stand alone: it is a list, expected an object.
@@ -75,7 +71,7 @@ func (p *problem) sentence() string {
 
 // validation is the problem as the error of a script that made the value.
 func (p *problem) validation(s *Schema) error {
-	e := &fault.Error{Code: fault.Validation, Message: "not " + article(s.Name) + ": " + p.sentence()}
+	e := &fault.Error{Code: fault.Validation, Message: "not " + fault.Article(s.Name) + ": " + p.sentence()}
 	if p.tip != "" {
 		e.Hints = []string{p.tip}
 	}
@@ -101,85 +97,11 @@ func usage(hint, format string, args ...any) error {
 	return e
 }
 
-// didYouMean is the hint for an unknown name.
-func didYouMean(name string, known []string) string {
-	list := "known: " + strings.Join(known, ", ")
-	if best := fault.Suggest(name, known); best != "" {
-		return "did you mean '" + best + "'?  " + list
-	}
-	return list
-}
-
-// article puts a or an before a name.
-func article(name string) string {
-	if name != "" && strings.ContainsRune("AEIOaeio", rune(name[0])) {
-		return "an " + name
-	}
-	return "a " + name
-}
-
-// cut shortens text to at most n bytes, at a character, and says so with an ellipsis.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
-}
-
-// quoteName writes what a script used as a name.
-func quoteName(v lua.LValue) string {
-	if s, ok := v.(lua.LString); ok {
-		return "'" + cut(string(s), 60) + "'"
-	}
-	return describe(v)
-}
-
-// describe says what a Lua value is, shortly: the string "x", 12, a table, a function.
-func describe(v lua.LValue) string {
-	switch v := v.(type) {
-	case lua.LString:
-		return "the string " + strconv.Quote(cut(string(v), 40))
-	case lua.LNumber:
-		return "the number " + formatNumber(float64(v))
-	case lua.LBool:
-		return v.String()
-	case *lua.LUserData:
-		switch x := v.Value.(type) {
-		case null:
-			return "null"
-		case *Object:
-			return article(x.schema.Name)
-		case *Schema:
-			return "the record type " + x.Name
-		case Int64:
-			return "the int64 " + x.String()
-		case *Decimal:
-			return "the decimal " + x.String()
-		case Datetime:
-			return "the datetime " + x.String()
-		case Date:
-			return "the date " + x.String()
-		}
-		return "an object"
-	}
-	if v == lua.LNil {
-		return "nil"
-	}
-	return "a " + v.Type().String()
-}
-
-// formatNumber writes a number as a reader expects it: 3, 0.5, 1e+30, NaN, inf.
-func formatNumber(f float64) string {
-	switch {
-	case math.IsInf(f, 1):
-		return "inf"
-	case math.IsInf(f, -1):
-		return "-inf"
-	case f == math.Trunc(f) && math.Abs(f) < 1e15:
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
-}
+// Describe says what a record is, for messages; so do the values of the other types.
+func (o *Object) Describe() string  { return fault.Article(o.schema.Name) }
+func (s *Schema) Describe() string  { return "the record type " + s.Name }
+func (n Int64) Describe() string    { return "the int64 " + n.String() }
+func (d *Decimal) Describe() string { return "the decimal " + d.String() }
+func (d Datetime) Describe() string { return "the datetime " + d.String() }
+func (d Date) Describe() string     { return "the date " + d.String() }
+func (null) Describe() string       { return "null" }

@@ -206,7 +206,7 @@ func (g *Registry) scanMap(t *typ, b []byte, i, depth int) (int, jsonKind, *prob
 		name = plain(name, kind)
 		k, ok := mapKey(t.key, name)
 		if !ok {
-			return 0, 0, wrong("has the key %s, expected %s", strconv.Quote(cut(string(name), 40)), t.key)
+			return 0, 0, wrong("has the key %s, expected %s", strconv.Quote(fault.Cut(string(name), 40)), t.key)
 		}
 		if n, ok := k.(lua.LNumber); ok && n < lua.LNumber(lua.MaxArrayIndex) {
 			count, top = count+1, max(top, n)
@@ -313,7 +313,7 @@ func (t *typ) checkFloat(text []byte, kind jsonKind) *problem {
 	}
 	f, ok := parseFloat(text)
 	if !ok {
-		return wrong("is %s, too large for a float", cut(string(text), 40))
+		return wrong("is %s, too large for a float", fault.Cut(string(text), 40))
 	}
 	if p := t.checkLimits(f); p != nil {
 		return p
@@ -324,7 +324,7 @@ func (t *typ) checkFloat(text []byte, kind jsonKind) *problem {
 func (t *typ) checkInt(text []byte, kind jsonKind) *problem {
 	n, ok := parseInt(text, kind)
 	if !ok {
-		return wrong("is %s, expected %s", cut(string(text), 40), t.expected())
+		return wrong("is %s, expected %s", fault.Cut(string(text), 40), t.expected())
 	}
 	if p := t.checkLimits(float64(n)); p != nil {
 		return p
@@ -335,7 +335,7 @@ func (t *typ) checkInt(text []byte, kind jsonKind) *problem {
 func (t *typ) checkDecimal(text string) *problem {
 	d, ok := parseDecimal(text)
 	if !ok {
-		return wrong("is %s, expected a decimal such as \"0.10\"", strconv.Quote(cut(text, 40)))
+		return wrong("is %s, expected a decimal such as \"0.10\"", strconv.Quote(fault.Cut(text, 40)))
 	}
 	return t.checkDecimalLimits(d)
 }
@@ -344,9 +344,9 @@ func (t *typ) checkLimits(f float64) *problem {
 	switch {
 	case t.limits == nil:
 	case t.limits.min != nil && f < *t.limits.min:
-		return wrong("is %s, less than the min of %s", formatNumber(f), formatNumber(*t.limits.min))
+		return wrong("is %s, less than the min of %s", fault.Number(f), fault.Number(*t.limits.min))
 	case t.limits.max != nil && f > *t.limits.max:
-		return wrong("is %s, more than the max of %s", formatNumber(f), formatNumber(*t.limits.max))
+		return wrong("is %s, more than the max of %s", fault.Number(f), fault.Number(*t.limits.max))
 	}
 	return nil
 }
@@ -374,7 +374,7 @@ func (t *typ) checkChoice(value func() lua.LValue) *problem {
 		}
 		names[i] = c.String()
 	}
-	p := wrong("is %s, expected one of: %s", describe(v), strings.Join(names, ", "))
+	p := wrong("is %s, expected one of: %s", fault.Describe(v), strings.Join(names, ", "))
 	if best := fault.Suggest(v.String(), names); best != "" && v.Type() == lua.LTString {
 		p.hint("did you mean '" + best + "'?")
 	}
@@ -411,9 +411,9 @@ func describeJSON(b []byte, i, end int, kind jsonKind) string {
 	case jArray:
 		return "a list"
 	case jString, jEscaped:
-		return "the string " + strconv.Quote(cut(string(plain(b[i+1:end-1], kind)), 40))
+		return "the string " + strconv.Quote(fault.Cut(string(plain(b[i+1:end-1], kind)), 40))
 	case jInteger, jNumber, jExponent:
-		return "the number " + cut(string(b[i:end]), 40)
+		return "the number " + fault.Cut(string(b[i:end]), 40)
 	}
 	return string(b[i:end])
 }

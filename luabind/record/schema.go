@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"faust/luabind/fault"
+
 	"github.com/cockroachdb/apd/v3"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -81,7 +83,7 @@ func (g *Registry) recordNames() []string { return slices.Sorted(maps.Keys(g.sch
 func (s *Schema) declare(key, v lua.LValue) error {
 	name, ok := key.(lua.LString)
 	if !ok || name == "" {
-		return usage("fields are given by name:  user = 'string'", "record %s: a field without a name (%s)", s.Name, describe(v))
+		return usage("fields are given by name:  user = 'string'", "record %s: a field without a name (%s)", s.Name, fault.Describe(v))
 	}
 	where := "field '" + string(name) + "' of " + s.Name
 	f := field{name: string(name), token: append(appendString(nil, string(name)), ':')}
@@ -119,13 +121,13 @@ func (s *Schema) parse(v lua.LValue, where string) (*typ, error) {
 	if rec, ok := SchemaOf(v); ok {
 		return &typ{kind: kRecord, rec: rec}, nil
 	}
-	return nil, usage("write a type, or a table such as { type = 'float', default = 0 }", "%s is %s, expected a type", where, describe(v))
+	return nil, usage("write a type, or a table such as { type = 'float', default = 0 }", "%s is %s, expected a type", where, fault.Describe(v))
 }
 
 func (s *Schema) optionType(options *lua.LTable, where string) (*typ, error) {
 	for k, _ := options.Next(lua.LNil); k != lua.LNil; k, _ = options.Next(k) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(optionNames[:], string(name)) {
-			return nil, usage(didYouMean(lua.LVAsString(k), optionNames[:]), "unknown option %s for %s", quoteName(k), where)
+			return nil, usage(fault.DidYouMean(lua.LVAsString(k), optionNames[:]), "unknown option %s for %s", fault.Quote(k), where)
 		}
 	}
 	v := options.RawGetString("type")
@@ -149,7 +151,7 @@ func (s *Schema) options(f *field, shown *Field, options *lua.LTable, where stri
 	if v := options.RawGetString("help"); v != lua.LNil {
 		text, ok := v.(lua.LString)
 		if !ok {
-			return usage("", "help of %s is %s, expected a string", where, describe(v))
+			return usage("", "help of %s is %s, expected a string", where, fault.Describe(v))
 		}
 		shown.Help = string(text)
 	}
@@ -178,7 +180,7 @@ func setFormat(t *typ, v lua.LValue, where string) error {
 			return nil
 		}
 	}
-	return usage(didYouMean(lua.LVAsString(v), formatNames[:]), "unknown format %s of %s", quoteName(v), where)
+	return usage(fault.DidYouMean(lua.LVAsString(v), formatNames[:]), "unknown format %s of %s", fault.Quote(v), where)
 }
 
 func setLimits(t *typ, lo, hi lua.LValue, where string) error {
@@ -204,7 +206,7 @@ func limit(v lua.LValue, name, where string) (*float64, *apd.Decimal, error) {
 	n, ok := v.(lua.LNumber)
 	d, _, err := apd.NewFromString(strconv.FormatFloat(float64(n), 'g', -1, 64))
 	if !ok || err != nil || d.Form != apd.Finite {
-		return nil, nil, usage("", "%s of %s is %s, expected a number", name, where, describe(v))
+		return nil, nil, usage("", "%s of %s is %s, expected a number", name, where, fault.Describe(v))
 	}
 	f := float64(n)
 	return &f, d, nil
@@ -299,5 +301,5 @@ func (g *Registry) newTypeMeta(L *lua.LState) *lua.LTable {
 }
 
 func (s *Schema) unknownMember(key lua.LValue) error {
-	return invalid(s.Name+" is a record type, not a record:  "+s.Name+"{ ... }  makes one", "%s has no %s", s.String(), quoteName(key))
+	return invalid(s.Name+" is a record type, not a record:  "+s.Name+"{ ... }  makes one", "%s has no %s", s.String(), fault.Quote(key))
 }

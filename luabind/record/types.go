@@ -3,6 +3,8 @@ package record
 import (
 	"strings"
 
+	"faust/luabind/fault"
+
 	"github.com/cockroachdb/apd/v3"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -205,5 +207,5 @@ func (p *typeParser) named(name string) (*typ, error) {
 		return &typ{kind: kRecord, rec: s}, nil
 	}
 	known = append(known, p.g.recordNames()...)
-	return nil, usage(didYouMean(name, known), "unknown type '%s' of %s", name, p.where)
+	return nil, usage(fault.DidYouMean(name, known), "unknown type '%s' of %s", name, p.where)
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"faust/luabind/fault"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -29,10 +31,10 @@ func (g *Registry) members(L *lua.LState, mt *lua.LTable, name string, methods m
 		if f, ok := funcs[key]; ok {
 			return f, nil
 		}
-		return nil, invalid(didYouMean(key, known), "%s has no %s", article(name), quoteName(L.Get(2)))
+		return nil, invalid(fault.DidYouMean(key, known), "%s has no %s", fault.Article(name), fault.Quote(L.Get(2)))
 	}))
 	mt.RawSetString("__newindex", g.wrap(L, func(L *lua.LState) (lua.LValue, error) {
-		return nil, invalid("calculate a new one", "%s cannot be changed", article(name))
+		return nil, invalid("calculate a new one", "%s cannot be changed", fault.Article(name))
 	}))
 }
 
@@ -47,11 +49,11 @@ func (g *Registry) concat(L *lua.LState) (lua.LValue, error) {
 		case *lua.LUserData:
 			s, ok := x.Value.(fmt.Stringer)
 			if !ok {
-				return nil, invalid("", "cannot join %s to a text with ..", describe(v))
+				return nil, invalid("", "cannot join %s to a text with ..", fault.Describe(v))
 			}
 			parts[i] = s.String()
 		default:
-			return nil, invalid("", "cannot join %s to a text with ..", describe(v))
+			return nil, invalid("", "cannot join %s to a text with ..", fault.Describe(v))
 		}
 	}
 	return lua.LString(parts[0] + parts[1]), nil
