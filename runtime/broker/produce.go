@@ -42,6 +42,13 @@ func (c *Client) MaxMessageBytes(topic string) int {
 	return limit
 }
 
+// Note is what the sender wants to know again when it hears of a record. It means nothing to the client.
+type Note struct {
+	Epoch, Size int64
+	Owner       any
+	Origin      topic.Record
+}
+
 // Receipt hears what became of a record.
 type Receipt interface {
 	// Stored is called once, on the producer's goroutine; s is valid until it returns.
@@ -50,6 +57,7 @@ type Receipt interface {
 
 // Sending is one record on its way. It is used again for another one: the client forgets a record once its fate is told.
 type Sending struct {
+	Note    Note
 	record  kgo.Record
 	headers []topic.Header
 	to      Receipt
@@ -75,19 +83,20 @@ func (c *Client) Produce(ctx context.Context, r *topic.Record, done func(r topic
 	if done != nil {
 		to = callback(done)
 	}
-	c.Post(ctx, r, to)
+	c.Post(ctx, r, to, &Note{})
 }
 
-// Post queues r; it blocks while the buffer is full, until ctx ends. Then to hears of it, unless it is nil. Partition topic.Any goes by key and the topic's partitioner (Ensure knows it), keyless records are spread. r's slices must not
+// Post queues r; it blocks while the buffer is full, until ctx ends. When the fate of r is known, to hears of it and of a copy of note, unless to
+// is nil. Partition topic.Any goes by key and the topic's partitioner (Ensure knows it), keyless records are spread. r's slices must not
 // change before that; r itself may. A record that a broker refuses does not take those it shared a batch with along: they are
 // sent again one by one, and may then be stored after later ones.
-func (c *Client) Post(ctx context.Context, r *topic.Record, to Receipt) {
+func (c *Client) Post(ctx context.Context, r *topic.Record, to Receipt, note *Note) {
 	s, _ := c.sendings.Get().(*Sending)
 	if s == nil {
 		s = &Sending{client: c}
 		s.told = s.stored
 	}
-	s.headers, s.to = r.Headers, to
+	s.headers, s.to, s.Note = r.Headers, to, *note
 	s.record.Key, s.record.Value, s.record.Topic, s.record.Partition, s.record.Context = r.Key, r.Value, r.Topic, r.Partition, ctx
 	if r.Timestamp != 0 {
 		s.record.Timestamp = time.UnixMilli(r.Timestamp)

@@ -14,7 +14,8 @@ func TestGaugeFits(t *testing.T) {
 		{8, 10, 3, false},
 		{1, 100, 1, false},
 	} {
-		g := gauge{maxRecords: 10, maxBytes: 100, records: c.records, bytes: c.bytes}
+		g := gauge{maxRecords: 10, maxBytes: 100}
+		g.used.Store(c.records<<gaugeShift + c.bytes)
 		if got := g.fits(c.n); got != c.want {
 			t.Errorf("%d more fit with %d records of %d bytes: %v, want %v", c.n, c.records, c.bytes, got, c.want)
 		}

@@ -34,7 +34,6 @@ type link struct {
 	ctx    context.Context // of what is sent: it outlives the sender
 	cancel context.CancelCauseFunc
 	gauge  gauge
-	queued sync.Pool // of *queued
 
 	opening chan struct{} // held while opening or declaring
 	config  *broker.Config
@@ -231,28 +230,13 @@ func (l *link) produce(ctx context.Context, c *broker.Client, r *topic.Record, d
 
 // queue hands r, which the gauge counts already, to the producer.
 func (l *link) queue(c *broker.Client, r *topic.Record, n int64, done func(topic.Record, error)) {
-	q, _ := l.queued.Get().(*queued)
-	if q == nil {
-		q = &queued{}
-	}
-	*q = queued{link: l, size: n, done: done}
-	c.Post(l.ctx, r, q)
+	c.Post(l.ctx, r, l, &broker.Note{Size: n, Owner: done})
 }
 
-// queued is a record that the producer has. It is used again once the record is stored.
-type queued struct {
-	link *link
-	size int64
-	done func(topic.Record, error)
-}
-
-// Stored implements broker.Receipt.
-func (q *queued) Stored(s *broker.Sending, err error) {
-	l, done := q.link, q.done
-	l.gauge.give(q.size)
-	*q = queued{}
-	l.queued.Put(q)
-	done(s.Record(), err)
+// Stored implements broker.Receipt for what queue sends.
+func (l *link) Stored(s *broker.Sending, err error) {
+	l.gauge.give(s.Note.Size)
+	s.Note.Owner.(func(topic.Record, error))(s.Record(), err)
 }
 
 // trySend is send for who cannot wait: false if it would have to, and then nothing was done.

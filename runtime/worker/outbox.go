@@ -24,7 +24,6 @@ type outbox struct {
 	epoch   int64   // of what is sent now
 	first   int64   // the epoch that counts[0] belongs to
 	counts  []int64 // unacknowledged, by epoch
-	free    *posted // to use again
 	err     error   // why nothing can be flushed any more
 	changed chan struct{}
 }
@@ -41,41 +40,31 @@ func (o *outbox) Send(ctx context.Context, r *topic.Record, cause *agent.Cause) 
 	return o.post(ctx, c, o.begin(), r, cause)
 }
 
-// posted is a record that the producer has, counted by its epoch and by the gauge. It is used again once the record is stored.
-type posted struct {
-	box   *outbox
-	epoch int64
-	size  int64
-	cause agent.Cause
-	next  *posted // in the list of those to use again
-}
-
-// Stored implements broker.Receipt.
-func (p *posted) Stored(s *broker.Sending, err error) {
-	p.box.link.gauge.give(p.size)
-	if err != nil {
-		p.box.failed(p.epoch, s.Record(), &p.cause, err)
-		return
-	}
-	p.box.stored(p)
-}
-
-// Room implements agent.Roomer.
-func (o *outbox) Room(n int) bool { return o.link.client.Load() != nil && o.link.gauge.fits(int64(n)) }
-
-// post sends r, which the epoch of p counts already.
-func (o *outbox) post(ctx context.Context, c *broker.Client, p *posted, r *topic.Record, cause *agent.Cause) error {
+// post sends r, which its epoch counts already.
+func (o *outbox) post(ctx context.Context, c *broker.Client, epoch int64, r *topic.Record, cause *agent.Cause) error {
+	note := broker.Note{Epoch: epoch, Size: size(r)}
 	if cause != nil {
-		p.cause = *cause
+		note.Owner, note.Origin = cause.Agent, cause.Record
 	}
-	p.size = size(r)
-	if err := o.link.gauge.take(ctx, p.size); err != nil {
-		o.stored(p)
+	if err := o.link.gauge.take(ctx, note.Size); err != nil {
+		o.end(epoch)
 		return err
 	}
+	c.Post(o.link.ctx, r, o, &note)
 	o.metrics.sent.Inc()
-	c.Post(o.link.ctx, r, p)
 	return nil
+}
+
+// Stored implements broker.Receipt for what post sends.
+func (o *outbox) Stored(s *broker.Sending, err error) {
+	o.link.gauge.give(s.Note.Size)
+	if err == nil {
+		o.end(s.Note.Epoch)
+		return
+	}
+	cause := &agent.Cause{Record: s.Note.Origin}
+	cause.Agent, _ = s.Note.Owner.(*agent.Definition)
+	o.failed(s.Note.Epoch, s.Record(), cause, err)
 }
 
 // sendError is why nothing that was sent can be acknowledged any more.
@@ -84,44 +73,20 @@ type sendError struct{ error }
 func (e *sendError) Unwrap() error { return e.error }
 
 // begin counts a send of the current epoch.
-func (o *outbox) begin() *posted {
+func (o *outbox) begin() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for int64(len(o.counts)) <= o.epoch-o.first {
 		o.counts = append(o.counts, 0)
 	}
-	return o.count(o.epoch)
-}
-
-// count counts a send of an epoch; o.mu is held.
-func (o *outbox) count(epoch int64) *posted {
-	o.counts[epoch-o.first]++
-	p := o.free
-	if p == nil {
-		return &posted{box: o, epoch: epoch}
-	}
-	o.free, p.next = p.next, nil
-	p.epoch = epoch
-	return p
-}
-
-// stored uncounts a send and keeps p for the next one, without the bytes that its cause keeps alive.
-func (o *outbox) stored(p *posted) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.uncount(p.epoch)
-	*p = posted{box: o, next: o.free}
-	o.free = p
+	o.counts[o.epoch-o.first]++
+	return o.epoch
 }
 
 // end uncounts a send.
 func (o *outbox) end(epoch int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.uncount(epoch)
-}
-
-func (o *outbox) uncount(epoch int64) {
 	o.counts[epoch-o.first]--
 	if o.counts[epoch-o.first] > 0 {
 		return // flush waits for epochs that are empty
@@ -255,9 +220,9 @@ func (s late) Send(ctx context.Context, r *topic.Record, cause *agent.Cause) err
 		return err
 	}
 	s.box.mu.Lock()
-	p := s.box.count(s.epoch)
+	s.box.counts[s.epoch-s.box.first]++
 	s.box.mu.Unlock()
-	return s.box.post(ctx, c, p, r, cause)
+	return s.box.post(ctx, c, s.epoch, r, cause)
 }
 
 // isAnswer tells an answer to a request from other records.
