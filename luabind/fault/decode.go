@@ -41,15 +41,15 @@ func (c call) operand(x int) lua.LValue {
 	return lua.LNil
 }
 
-// constant gives the constant that operand x of the instruction at pc stands for; nil if it is none.
+// constant gives the constant that operand x of the instruction at pc, whose x is always one, stands for; nil if it is not found.
 func (c call) constant(x, pc int) lua.LValue {
 	if x >= constantBit {
 		return c.operand(x)
 	}
-	// a function with many constants loads them into a register first
-	if w := c.writer(x, pc); w >= 0 && c.at(w).op() == lua.OP_LOADK && w >= pc-2 {
-		if k := c.at(w).bx(); k < len(c.fn.Proto.Constants) {
-			return c.fn.Proto.Constants[k]
+	// A key of an assignment, and any of a function with many constants, is loaded into a register first, which it has to itself until pc.
+	for w := pc - 1; w >= 0; w-- {
+		if ins := c.at(w); ins.op() == lua.OP_LOADK && ins.a() == x && ins.bx() < len(c.fn.Proto.Constants) {
+			return c.fn.Proto.Constants[ins.bx()]
 		}
 	}
 	return nil
@@ -115,7 +115,10 @@ func (c call) result(pc int) lua.LValue {
 	case lua.OP_MOVE:
 		return c.before(ins.b(), pc)
 	case lua.OP_GETTABLE, lua.OP_GETTABLEKS:
-		key := c.constant(ins.c(), pc)
+		key := c.before(ins.c(), pc)
+		if ins.op() == lua.OP_GETTABLEKS || ins.c() >= constantBit {
+			key = c.constant(ins.c(), pc)
+		}
 		base, ok := c.before(ins.b(), pc).(*lua.LTable)
 		if ok && key != nil {
 			return rawField(base, key)

@@ -378,7 +378,7 @@ func ident(name string, where ast.PositionHolder) ast.Expr {
 
 func number(n int) ast.Expr { return &ast.NumberExpr{Value: strconv.Itoa(n)} }
 
-// call is a call of a hidden function, at the lines of where. Its last argument gives one value.
+// call is a call of a hidden function, at the lines of where. It gives one value wherever it stands, and its last argument is one.
 func call(name string, where ast.PositionHolder, args ...ast.Expr) ast.Expr {
 	switch last := args[len(args)-1].(type) {
 	case *ast.FuncCallExpr:
@@ -390,7 +390,7 @@ func call(name string, where ast.PositionHolder, args ...ast.Expr) ast.Expr {
 		one.AdjustRet = true
 		args[len(args)-1] = &one
 	}
-	c := &ast.FuncCallExpr{Func: ident(name, where), Args: args}
+	c := &ast.FuncCallExpr{Func: ident(name, where), Args: args, AdjustRet: true}
 	at(c, where)
 	return c
 }
