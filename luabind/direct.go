@@ -309,10 +309,14 @@ func (b *binding) post(L *lua.LState, r topic.Record) {
 
 func (b *binding) postNow(L *lua.LState, r topic.Record) {
 	rt := b.app.Runtime()
-	if rt.TrySend(&r, nil) {
+	b.sent = r
+	sent := rt.TrySend(&b.sent, nil)
+	b.sent = topic.Record{}
+	if sent {
 		return
 	}
-	err := b.vm.Block(L, "send to "+r.Topic, func(ctx context.Context) error { return rt.Send(ctx, &r, nil) })
+	late := r // a variable of its own: that it is shared with the wait costs only who waits
+	err := b.vm.Block(L, "send to "+r.Topic, func(ctx context.Context) error { return rt.Send(ctx, &late, nil) })
 	if err != nil {
 		vm.Raise(L, b.waited(err, "send to "+r.Topic))
 	}

@@ -18,6 +18,7 @@ import (
 	"faust/luabind/record"
 	"faust/luabind/vm"
 	"faust/runtime/app"
+	"faust/runtime/topic"
 )
 
 // Config says how a script is loaded.
@@ -90,6 +91,8 @@ type binding struct {
 	agents   declared[*agentObject]
 	names    names // of tasks, and of timers and crontabs
 	warnings []*fault.Error
+
+	sent topic.Record // of postNow, while it is handed over
 }
 
 // kinds are the metatables of our objects.

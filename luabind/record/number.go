@@ -119,5 +119,43 @@ func appendFloat(buf []byte, f float64) []byte {
 	if abs := math.Abs(f); abs != 0 && abs < 1e-6 || abs > maxSafe {
 		return strconv.AppendFloat(buf, f, 'e', -1, 64)
 	}
+	for _, places := range [...]int{2, 4} {
+		if out, ok := appendPlaces(buf, f, places); ok {
+			return out
+		}
+	}
 	return strconv.AppendFloat(buf, f, 'f', -1, 64)
+}
+
+// maxDigits is how many digits a decimal may have so that no other one with as few is read as the same double.
+const maxDigits = 1e15
+
+// appendPlaces writes a number that is a decimal with at most so many places and fewer than 16 digits, as amounts are. Such a decimal is the
+// shortest text of its double, since there is only one; the division gives the double nearest to it, because both operands are exact.
+func appendPlaces(buf []byte, f float64, places int) ([]byte, bool) {
+	scaled := math.Abs(f) * powers[places]
+	if scaled >= maxDigits {
+		return buf, false
+	}
+	digits := uint64(scaled + 0.5)
+	if digits == 0 || float64(digits)/powers[places] != math.Abs(f) {
+		return buf, false
+	}
+	if f < 0 {
+		buf = append(buf, '-')
+	}
+	for places > 0 && digits%10 == 0 {
+		digits /= 10
+		places--
+	}
+	var text [len(powers)]byte
+	for i := places - 1; i >= 0; i-- {
+		text[i] = '0' + byte(digits%10)
+		digits /= 10
+	}
+	buf = strconv.AppendUint(buf, digits, 10)
+	if places > 0 {
+		buf = append(append(buf, '.'), text[:places]...)
+	}
+	return buf, true
 }

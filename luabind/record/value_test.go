@@ -358,3 +358,34 @@ func TestStringCache(t *testing.T) {
 		t.Error("-0 became 0")
 	}
 }
+
+// TestShortestFloat compares with strconv: the short way for amounts writes the same.
+func TestShortestFloat(t *testing.T) {
+	t.Parallel()
+	seed := time.Now().UnixNano()
+	rng := rand.New(rand.NewSource(seed))
+	check := func(f float64) {
+		t.Helper()
+		if abs := math.Abs(f); abs > maxSafe || abs != 0 && abs < 1e-6 {
+			return // written with an exponent
+		}
+		if got, want := string(appendFloat(nil, f)), strconv.FormatFloat(f, 'f', -1, 64); got != want {
+			t.Fatalf("seed %d: %b is written as %s, want %s", seed, f, got, want)
+		}
+	}
+	for _, f := range []float64{0, math.Copysign(0, -1), 0.1, -0.01, 0.0001, 0.00009, 0.99995, 0.1 + 0.2, 1.005, 123456.78, 9999999999999.99, 99999999999.9999,
+		999999999999999.5, 4503599627370497.5, 1e15 + 0.5, 1234.5, -1234.56 * 0.01, 1e-6} {
+		check(f)
+		check(math.Nextafter(f, math.Inf(1)))
+	}
+	for range 200_000 {
+		f := float64(rng.Int63n(1<<rng.Intn(54)+1)) / powers[rng.Intn(6)]
+		if rng.Intn(2) == 0 {
+			f = -f
+		}
+		check(f)
+		check(f * 0.01 * float64(rng.Intn(3)+1) * 100)
+		check(math.Nextafter(f, math.Inf(1)))
+		check(math.Nextafter(f, math.Inf(-1)))
+	}
+}

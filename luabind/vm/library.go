@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
-	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -60,26 +59,9 @@ func (m *VM) openString(lib *lua.LTable) {
 		"gsub":   m.gsub,
 		"format": m.format,
 		"rep":    m.rep,
-		"lower":  func(L *lua.LState) int { return mapCase(L, strings.ToLower, 'A', 'Z') },
-		"upper":  func(L *lua.LState) int { return mapCase(L, strings.ToUpper, 'a', 'z') },
+		"lower":  (&letters{change: strings.ToLower, from: 'A', to: 'Z'}).call,
+		"upper":  (&letters{change: strings.ToUpper, from: 'a', to: 'z'}).call,
 	})
-}
-
-// mapCase changes the case of text; of bytes that are no text, of the letters of ASCII.
-func mapCase(L *lua.LState, change func(string) string, from, to byte) int {
-	s := str(L, 1)
-	if utf8.ValidString(s) {
-		L.Push(lua.LString(change(s)))
-		return 1
-	}
-	b := []byte(s)
-	for i, c := range b {
-		if from <= c && c <= to {
-			b[i] = c ^ 0x20
-		}
-	}
-	L.Push(lua.LString(b))
-	return 1
 }
 
 // rep(s, n, separator)
