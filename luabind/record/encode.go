@@ -14,6 +14,9 @@ func (g *Registry) appendTyped(buf []byte, t *typ, v lua.LValue, depth int) ([]b
 	}
 	switch t.kind {
 	case kString, kUUID:
+		if s, ok := v.(lua.LString); ok && t.kind == kString && t.choices == nil && isPlain(string(s)) {
+			return append(append(append(buf, '"'), s...), '"'), nil
+		}
 		if p := t.acceptText(v); p != nil {
 			return buf, p
 		}

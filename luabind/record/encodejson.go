@@ -2,11 +2,13 @@ package record
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"faust/luabind/fault"
 
@@ -201,6 +203,23 @@ func isName(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// isPlain tells whether s is ASCII that JSON writes as it is, eight bytes at a time: the high bits of m mark what is not.
+func isPlain(s string) bool {
+	b := unsafe.Slice(unsafe.StringData(s), len(s)) // only read
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		if m := ((w - ones*0x20) | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | w) & highs; m != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // appendString appends valid UTF-8 as a JSON string.

@@ -389,3 +389,23 @@ func TestShortestFloat(t *testing.T) {
 		check(math.Nextafter(f, math.Inf(-1)))
 	}
 }
+
+// TestPlain: a string is plain exactly if it is ASCII and written without escapes.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for n := range 20 {
+		for at := range n {
+			for c := range 256 {
+				b := []byte(strings.Repeat("a", n))
+				b[at] = byte(c)
+				want := c < 0x80 && string(appendString(nil, string(b))) == `"`+string(b)+`"`
+				if isPlain(string(b)) != want {
+					t.Fatalf("%q: plain is %v", b, !want)
+				}
+			}
+		}
+	}
+	if !isPlain("") {
+		t.Error("the empty string is plain")
+	}
+}
