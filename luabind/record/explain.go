@@ -9,8 +9,8 @@ func (s *Schema) Explain(raw []byte) (field, expected string) {
 	if p == nil || p.at >= 0 || p.path == "" {
 		return "", ""
 	}
-	if p.lost != "" {
-		return p.path, s.fields[s.Index(p.lost)].typ.String()
+	if p.want != "" {
+		return p.path, p.want
 	}
 	if _, what, ok := strings.Cut(p.what, ", expected "); ok {
 		return p.path, what

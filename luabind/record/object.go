@@ -132,7 +132,7 @@ func (s *Schema) field(i int, v lua.LValue, depth int) (lua.LValue, *problem) {
 		case f.typ.optional:
 			return lua.LNil, nil
 		}
-		return nil, &problem{path: f.name, what: "is missing", at: -1, lost: f.name}
+		return nil, &problem{path: f.name, what: "is missing", at: -1, lost: f.name, want: f.typ.String()}
 	}
 	v, p := s.reg.coerce(f.typ, v, depth)
 	if p != nil {

@@ -13,12 +13,20 @@ type problem struct {
 	path string // user, items[2].price; "": the whole value
 	what string // is missing; is "x", expected float
 	lost string // the name of the field that is missing, if that is it, at the top level
+	want string // what is expected, where the words of what do not end with it
 	at   int    // for broken JSON: the byte, from 0; -1 otherwise
 	tip  string
 }
 
 func wrong(format string, args ...any) *problem {
 	return &problem{what: fmt.Sprintf(format, args...), at: -1}
+}
+
+// outside is a number beyond a limit.
+func outside(number, how, want, limit string) *problem {
+	p := wrong("is %s, %s %s", number, how, limit)
+	p.want = want + " " + limit
+	return p
 }
 
 func broken(at int, format string, args ...any) *problem {

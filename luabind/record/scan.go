@@ -78,7 +78,7 @@ func (s *Schema) scan(b []byte, i int, slots []slot, depth int) (int, *problem) 
 func (s *Schema) complete(slots []slot) *problem {
 	for f := range slots {
 		if slots[f].kind == jAbsent && s.fields[f].required {
-			return &problem{path: s.fields[f].name, what: "is missing", lost: s.fields[f].name, at: -1}
+			return &problem{path: s.fields[f].name, what: "is missing", lost: s.fields[f].name, want: s.fields[f].typ.String(), at: -1}
 		}
 	}
 	return nil
@@ -344,9 +344,9 @@ func (t *typ) checkLimits(f float64) *problem {
 	switch {
 	case t.limits == nil:
 	case t.limits.min != nil && f < *t.limits.min:
-		return wrong("is %s, less than the min of %s", fault.Number(f), fault.Number(*t.limits.min))
+		return outside(fault.Number(f), "less than the min of", "at least", fault.Number(*t.limits.min))
 	case t.limits.max != nil && f > *t.limits.max:
-		return wrong("is %s, more than the max of %s", fault.Number(f), fault.Number(*t.limits.max))
+		return outside(fault.Number(f), "more than the max of", "at most", fault.Number(*t.limits.max))
 	}
 	return nil
 }
@@ -355,9 +355,9 @@ func (t *typ) checkDecimalLimits(d *apd.Decimal) *problem {
 	switch {
 	case t.limits == nil:
 	case t.limits.minDec != nil && d.Cmp(t.limits.minDec) < 0:
-		return wrong("is %s, less than the min of %s", d.Text('f'), t.limits.minDec.Text('f'))
+		return outside(d.Text('f'), "less than the min of", "at least", t.limits.minDec.Text('f'))
 	case t.limits.maxDec != nil && d.Cmp(t.limits.maxDec) > 0:
-		return wrong("is %s, more than the max of %s", d.Text('f'), t.limits.maxDec.Text('f'))
+		return outside(d.Text('f'), "more than the max of", "at most", t.limits.maxDec.Text('f'))
 	}
 	return nil
 }
