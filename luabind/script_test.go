@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,6 +23,19 @@ import (
 	"faust/runtime/app"
 	"faust/runtime/topic"
 )
+
+// plain is set while the tests run without the load-time pass.
+var plain bool
+
+// TestMain runs the tests twice: with the load-time pass and without.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && flag.Lookup("test.bench").Value.String() == "" && flag.Lookup("test.fuzz").Value.String() == "" {
+		plain = true
+		code = m.Run()
+	}
+	os.Exit(code)
+}
 
 // host is a runtime that remembers what it is told.
 type host struct {
@@ -200,7 +214,7 @@ func load(t *testing.T, src string) *script {
 func loadWith(t *testing.T, src string, cfg luabind.Config) *script {
 	t.Helper()
 	s := &script{host: newHost(t), out: &bytes.Buffer{}, t: t}
-	cfg.Stdout = s.out
+	cfg.Stdout, cfg.NoPass = s.out, cfg.NoPass || plain
 	loaded, err := luabind.Load(write(t, src), cfg)
 	if err != nil {
 		t.Fatal(render(err))

@@ -8,6 +8,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+
+	"faust/luabind/rewrite"
 )
 
 // suite are the scripts that the engine's own test runs, by folder.
@@ -40,8 +45,23 @@ var edits = map[string][]edit{
 // wording are the assertions on the engine's messages, which have words of our own here; that there is a message is still asserted.
 var wording = regexp.MustCompile(`string\.find\((string\.lower\()?(msg|message)\)?, ("[^"]*"|m)(, 1, true)?\)`)
 
+// hopeless is the load-time pass where nothing is what it hopes for.
+func hopeless(chunk []ast.Stmt) ([]ast.Stmt, []lua.LValue) {
+	var p rewrite.Pass
+	out, changed := p.Chunk(chunk)
+	if !changed {
+		return out, nil
+	}
+	no := &lua.LFunction{IsG: true, GFunction: func(L *lua.LState) int { L.Push(lua.LFalse); return 1 }}
+	hidden := make([]lua.LValue, len(rewrite.Hidden))
+	for i := range hidden {
+		hidden[i] = no
+	}
+	return out, hidden
+}
+
 // TestEngineSuite runs the engine's own scripts, from the module cache, in this machine. They define globals in functions, open files and use
-// debug, so they run with Lax and Unsafe.
+// debug, so they run with Lax and Unsafe. Each runs as written and rewritten.
 func TestEngineSuite(t *testing.T) {
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/yuin/gopher-lua").Output()
 	if err != nil {
@@ -64,10 +84,15 @@ func TestEngineSuite(t *testing.T) {
 					}
 					text = before + e.by + strings.Repeat("\n", strings.Count(text, "\n")-strings.Count(before+e.by+after, "\n")) + after
 				}
-				var out bytes.Buffer
-				m := open(t, Config{Lax: true, Unsafe: true, Stdout: &out})
-				if err := runChunk(t.Context(), m, name, text); err != nil {
-					t.Errorf("%v\n%s", err, out.String())
+				for _, pass := range []func([]ast.Stmt) ([]ast.Stmt, []lua.LValue){nil, hopeless} {
+					if err := os.Unsetenv("_____GLUATEST______"); err != nil { // which os.lua sets
+						t.Fatal(err)
+					}
+					var out bytes.Buffer
+					m := open(t, Config{Lax: true, Unsafe: true, Stdout: &out, Pass: pass})
+					if err := runChunk(t.Context(), m, name, text); err != nil {
+						t.Errorf("with the load-time pass %v: %v\n%s", pass != nil, err, out.String())
+					}
 				}
 			})
 		}
