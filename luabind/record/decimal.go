@@ -158,10 +158,7 @@ func compareDecimal(op string, f func(c int) bool) func(*lua.LState) (lua.LValue
 
 func (g *Registry) newDecimalMeta(L *lua.LState) *lua.LTable {
 	text := func(L *lua.LState) (lua.LValue, error) {
-		d, err := g.selfDecimal(L)
-		if err != nil {
-			return nil, err
-		}
+		d := selfDecimal(L)
 		return lua.LString(d.Text('f')), nil
 	}
 	eq := compareDecimal("==", func(c int) bool { return c == 0 })
@@ -172,10 +169,7 @@ func (g *Registry) newDecimalMeta(L *lua.LState) *lua.LTable {
 		"__add": g.arithDecimal("+", c.Add), "__sub": g.arithDecimal("-", c.Sub), "__mul": g.arithDecimal("*", c.Mul),
 		"__div": g.arithDecimal("/", quotient), "__mod": g.arithDecimal("%", modulo),
 		"__unm": func(L *lua.LState) (lua.LValue, error) {
-			d, err := g.selfDecimal(L)
-			if err != nil {
-				return nil, err
-			}
+			d := selfDecimal(L)
 			return g.newDecimal(new(apd.Decimal).Neg(d), false), nil
 		},
 		"__eq": eq, "__lt": lt, "__le": le, "__tostring": text, "__concat": g.concat,
@@ -183,10 +177,7 @@ func (g *Registry) newDecimalMeta(L *lua.LState) *lua.LTable {
 	g.methods(L, mt, "decimal", map[string]func(*lua.LState) (lua.LValue, error){
 		"eq": eq, "lt": lt, "le": le, "key": g.decimalKey, "round": g.roundDecimal,
 		"number": func(L *lua.LState) (lua.LValue, error) {
-			d, err := g.selfDecimal(L)
-			if err != nil {
-				return nil, err
-			}
+			d := selfDecimal(L)
 			f, err := strconv.ParseFloat(d.Text('g'), 64)
 			if err != nil {
 				return nil, invalid("", "decimal %s is too large for a number", fault.Cut(d.Text('f'), 40))
@@ -197,21 +188,11 @@ func (g *Registry) newDecimalMeta(L *lua.LState) *lua.LTable {
 	return mt
 }
 
-func (g *Registry) selfDecimal(L *lua.LState) (*apd.Decimal, error) {
-	if ud, ok := L.Get(1).(*lua.LUserData); ok {
-		if d, ok := ud.Value.(*Decimal); ok {
-			return &d.Decimal, nil
-		}
-	}
-	return nil, usage("write  d:round(2)  with a colon", "this method of decimal got %s", fault.Describe(L.Get(1)))
-}
+func selfDecimal(L *lua.LState) *apd.Decimal { return &L.CheckUserData(1).Value.(*Decimal).Decimal }
 
 // decimalKey is d:key(): the same text for equal values, 1.10 and 1.1.
 func (g *Registry) decimalKey(L *lua.LState) (lua.LValue, error) {
-	d, err := g.selfDecimal(L)
-	if err != nil {
-		return nil, err
-	}
+	d := selfDecimal(L)
 	var r apd.Decimal
 	r.Reduce(d)
 	if r.IsZero() {
@@ -222,10 +203,7 @@ func (g *Registry) decimalKey(L *lua.LState) (lua.LValue, error) {
 
 // roundDecimal is d:round(places): half to even; places default to 0.
 func (g *Registry) roundDecimal(L *lua.LState) (lua.LValue, error) {
-	d, err := g.selfDecimal(L)
-	if err != nil {
-		return nil, err
-	}
+	d := selfDecimal(L)
 	places := int64(0)
 	if v := L.Get(2); v != lua.LNil {
 		var ok bool

@@ -149,16 +149,7 @@ func compareInt64(op string, f func(a, b int64) bool) func(*lua.LState) (lua.LVa
 }
 
 func (g *Registry) newInt64Meta(L *lua.LState) *lua.LTable {
-	self := func(L *lua.LState) Int64 {
-		ud, ok := L.Get(1).(*lua.LUserData)
-		if ok {
-			if n, ok := ud.Value.(Int64); ok {
-				return n
-			}
-		}
-		g.raise(L, usage("write  n:number()  with a colon", "this method of int64 got %s", fault.Describe(L.Get(1))))
-		return 0
-	}
+	self := func(L *lua.LState) Int64 { return L.CheckUserData(1).Value.(Int64) }
 	text := func(L *lua.LState) (lua.LValue, error) { return lua.LString(self(L).String()), nil }
 	eq := compareInt64("==", func(a, b int64) bool { return a == b })
 	lt := compareInt64("<", func(a, b int64) bool { return a < b })

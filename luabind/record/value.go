@@ -20,7 +20,7 @@ func (g *Registry) members(L *lua.LState, mt *lua.LTable, name string, methods m
 	fields map[string]func(v any) lua.LValue) {
 	funcs := make(map[string]*lua.LFunction, len(methods))
 	for method, f := range methods {
-		funcs[method] = g.wrap(L, f)
+		funcs[method] = g.wrap(L, ofObject(mt, name, method, f))
 	}
 	known := append(slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(methods))...)
 	mt.RawSetString("__index", g.wrap(L, func(L *lua.LState) (lua.LValue, error) {
@@ -36,6 +36,16 @@ func (g *Registry) members(L *lua.LState, mt *lua.LTable, name string, methods m
 	mt.RawSetString("__newindex", g.wrap(L, func(L *lua.LState) (lua.LValue, error) {
 		return nil, invalid("calculate a new one", "%s cannot be changed", fault.Article(name))
 	}))
+}
+
+// ofObject is a method that wants an object with metatable mt before its arguments, which a call with a dot does not give.
+func ofObject(mt *lua.LTable, kind, method string, f func(L *lua.LState) (lua.LValue, error)) func(L *lua.LState) (lua.LValue, error) {
+	return func(L *lua.LState) (lua.LValue, error) {
+		if self, ok := L.Get(1).(*lua.LUserData); !ok || self.Metatable != lua.LValue(mt) {
+			return nil, usage("", "%s is a method: it is called with a colon, %s:%s(...), not with a dot", method, kind, method)
+		}
+		return f(L)
+	}
 }
 
 // concat is .. of the value types: both sides as text.

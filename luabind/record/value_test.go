@@ -409,3 +409,21 @@ func TestPlain(t *testing.T) {
 		t.Error("the empty string is plain")
 	}
 }
+
+// A method that is called with a dot has lost its object.
+func TestMethodWithDot(t *testing.T) {
+	b := newBench(t)
+	b.eval(`n, d, t, day = int64(5), decimal '0.10', datetime '2026-01-02T03:04:05Z', date '2026-01-02'`)
+	for src, want := range map[string]string{
+		`n.number()`:     "usage: number is a method: it is called with a colon, int64:number(...), not with a dot",
+		`d.round(2)`:     "usage: round is a method: it is called with a colon, decimal:round(...), not with a dot",
+		`d.eq()`:         "usage: eq is a method: it is called with a colon, decimal:eq(...), not with a dot",
+		`t.unix()`:       "usage: unix is a method: it is called with a colon, datetime:unix(...), not with a dot",
+		`t.format('%Y')`: "usage: format is a method: it is called with a colon, datetime:format(...), not with a dot",
+		`day.key()`:      "usage: key is a method: it is called with a colon, date:key(...), not with a dot",
+	} {
+		if _, err := b.try(`return ` + src); text(err) != want {
+			t.Errorf("%s\ngot  %s\nwant %s", src, text(err), want)
+		}
+	}
+}
