@@ -95,7 +95,7 @@ func (t *typ) acceptInt(v lua.LValue) (int64, *problem) {
 	if !ok {
 		p := t.mismatch(v)
 		if f, isNumber := v.(lua.LNumber); isNumber && math.Abs(float64(f)) > maxSafe {
-			p.hint("beyond 2^53 a Lua number is not exact; make it from text:  int64 '9007199254740993'")
+			p.hint("beyond 2^53 a Lua number is not exact; json.decode '9007199254740993' gives an exact one")
 		}
 		return 0, p
 	}
@@ -148,7 +148,7 @@ func (t *typ) acceptDecimal(v lua.LValue) (*apd.Decimal, *problem) {
 	if !ok {
 		p := wrong("is %s, expected a decimal", fault.Describe(v))
 		if v.Type() == lua.LTNumber {
-			p.hint("a Lua number is no exact decimal; write  decimal.new '0.10'")
+			p.hint(inDigits)
 		}
 		return nil, p
 	}

@@ -32,14 +32,17 @@ func (g *Registry) newDecimal(d *apd.Decimal, bare bool) lua.LValue {
 // NewDecimal makes a decimal value; d is copied.
 func (g *Registry) NewDecimal(d *apd.Decimal) lua.LValue { return g.newDecimal(d, false) }
 
-// ParseDecimal makes a decimal value of a text, a whole number, an int64 or a decimal: decimal.new '0.10'.
+// inDigits is the hint for a Lua number where a decimal belongs.
+const inDigits = "a Lua number is no exact fraction; give the digits as text:  '0.10'"
+
+// ParseDecimal makes a decimal value of a text, a whole number, an int64 or a decimal.
 func (g *Registry) ParseDecimal(v lua.LValue) (lua.LValue, error) {
 	if d, ok := decimalOf(v); ok {
 		return g.newDecimal(d, false), nil
 	}
 	hint := ""
 	if v.Type() == lua.LTNumber {
-		hint = "a Lua number is no exact fraction; give the digits as text:  decimal.new '0.10'"
+		hint = inDigits
 	}
 	return nil, invalid(hint, "%s is no decimal", fault.Describe(v))
 }
@@ -95,7 +98,7 @@ func decimals(L *lua.LState, op string) (a, b *apd.Decimal, err error) {
 	}
 	hint := ""
 	if other.Type() == lua.LTNumber {
-		hint = "a Lua number is no exact fraction; write  decimal.new '0.10'"
+		hint = inDigits
 	}
 	return nil, nil, invalid(hint, "decimal %s %s: a decimal calculates with decimals, int64, whole numbers and texts of digits", op, fault.Describe(other))
 }

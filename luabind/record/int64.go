@@ -18,7 +18,7 @@ func (n Int64) String() string { return strconv.FormatInt(int64(n), 10) }
 // NewInt64 makes an int64 value.
 func (g *Registry) NewInt64(n int64) lua.LValue { return newUserData(Int64(n), g.int64MT) }
 
-// ParseInt64 makes an int64 value of a text of digits, a whole number or an int64: int64 '9007199254740993'.
+// ParseInt64 makes an int64 value of a text of digits, a whole number or an int64.
 func (g *Registry) ParseInt64(v lua.LValue) (lua.LValue, error) {
 	if n, ok := int64Of(v); ok {
 		return g.NewInt64(n), nil
@@ -30,7 +30,7 @@ func (g *Registry) ParseInt64(v lua.LValue) (lua.LValue, error) {
 	}
 	hint := ""
 	if v.Type() == lua.LTNumber {
-		hint = "beyond 2^53 a Lua number is not exact; give the digits as text:  int64 '9007199254740993'"
+		hint = "beyond 2^53 a Lua number is not exact; json.decode '9007199254740993' gives an exact one"
 	}
 	return nil, invalid(hint, "%s is no int64", fault.Describe(v))
 }
@@ -46,7 +46,7 @@ func operands(L *lua.LState, op string) (a, b int64, err error) {
 	if okA {
 		other = L.Get(2)
 	}
-	hint := "n:number() gives a Lua number, decimal.new an exact fraction"
+	hint := "n:number() gives a Lua number, n:decimal() an exact fraction"
 	return 0, 0, invalid(hint, "int64 %s %s: an int64 calculates with int64 and whole numbers", op, fault.Describe(other))
 }
 
@@ -62,10 +62,10 @@ func (g *Registry) arithInt64(op string, f func(a, b int64) (int64, bool)) func(
 			return nil, invalid("", "int64 %s 0: division by zero", op)
 		}
 		if !ok && op == "/" && a%b != 0 {
-			return nil, invalid("n:div(m) drops the rest, decimal.new(n) / m keeps it", "%d / %d is no whole number", a, b)
+			return nil, invalid("n:div(m) drops the rest, n:decimal() / m keeps it", "%d / %d is no whole number", a, b)
 		}
 		if !ok {
-			return nil, invalid("decimal.new(n) has no such limit", "%d %s %d does not fit 64 bits", a, op, b)
+			return nil, invalid("n:decimal() has no such limit", "%d %s %d does not fit 64 bits", a, op, b)
 		}
 		return g.NewInt64(n), nil
 	}

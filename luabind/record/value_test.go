@@ -22,18 +22,18 @@ func TestInt64(t *testing.T) {
 		{`'n=' .. n .. '!'`, "n=9007199254740993!"}, {`n:decimal() / 2`, "4503599627370496.5"},
 	})
 	for src, want := range map[string]string{
-		`int64 '9223372036854775807' + 1`:     "validation: 9223372036854775807 + 1 does not fit 64 bits\nhint: decimal.new(n) has no such limit",
-		`n * n`:                               "validation: 9007199254740993 * 9007199254740993 does not fit 64 bits\nhint: decimal.new(n) has no such limit",
-		`int64(7) / 2`:                        "validation: 7 / 2 is no whole number\nhint: n:div(m) drops the rest, decimal.new(n) / m keeps it",
+		`int64 '9223372036854775807' + 1`:     "validation: 9223372036854775807 + 1 does not fit 64 bits\nhint: n:decimal() has no such limit",
+		`n * n`:                               "validation: 9007199254740993 * 9007199254740993 does not fit 64 bits\nhint: n:decimal() has no such limit",
+		`int64(7) / 2`:                        "validation: 7 / 2 is no whole number\nhint: n:div(m) drops the rest, n:decimal() / m keeps it",
 		`n / 0`:                               "validation: int64 / 0: division by zero",
-		`n + 0.5`:                             "validation: int64 + the number 0.5: an int64 calculates with int64 and whole numbers\nhint: n:number() gives a Lua number, decimal.new an exact fraction",
+		`n + 0.5`:                             "validation: int64 + the number 0.5: an int64 calculates with int64 and whole numbers\nhint: n:number() gives a Lua number, n:decimal() an exact fraction",
 		`int64 '12x'`:                         "validation: the string \"12x\" is no int64",
-		`int64(2^60)`:                         "validation: the number 1.152921504606847e+18 is no int64\nhint: beyond 2^53 a Lua number is not exact; give the digits as text:  int64 '9007199254740993'",
+		`int64(2^60)`:                         "validation: the number 1.152921504606847e+18 is no int64\nhint: beyond 2^53 a Lua number is not exact; json.decode '9007199254740993' gives an exact one",
 		`n.foo`:                               "validation: an int64 has no 'foo'\nhint: known: decimal, div, eq, key, le, lt, number",
 		`n:numbr()`:                           "validation: an int64 has no 'numbr'\nhint: did you mean 'number'?  known: decimal, div, eq, key, le, lt, number",
 		`-(int64 '-9223372036854775808')`:     "validation: -(-9223372036854775808) does not fit 64 bits",
-		`int64 '-9223372036854775808' / -1`:   "validation: -9223372036854775808 / -1 does not fit 64 bits\nhint: decimal.new(n) has no such limit",
-		`(int64 '-9223372036854775808') * -1`: "validation: -9223372036854775808 * -1 does not fit 64 bits\nhint: decimal.new(n) has no such limit",
+		`int64 '-9223372036854775808' / -1`:   "validation: -9223372036854775808 / -1 does not fit 64 bits\nhint: n:decimal() has no such limit",
+		`(int64 '-9223372036854775808') * -1`: "validation: -9223372036854775808 * -1 does not fit 64 bits\nhint: n:decimal() has no such limit",
 	} {
 		_, err := b.try(`return ` + src)
 		if got := text(err); got != want {
@@ -53,8 +53,8 @@ func TestDecimal(t *testing.T) {
 		{`decimal '1e3'`, "1000"}, {`decimal(10) * '1e2' / 1`, "1000"},
 	})
 	for src, want := range map[string]string{
-		`d + 0.5`:                     "validation: decimal + the number 0.5: a decimal calculates with decimals, int64, whole numbers and texts of digits\nhint: a Lua number is no exact fraction; write  decimal.new '0.10'",
-		`decimal(0.1)`:                "validation: the number 0.1 is no decimal\nhint: a Lua number is no exact fraction; give the digits as text:  decimal.new '0.10'",
+		`d + 0.5`:                     "validation: decimal + the number 0.5: a decimal calculates with decimals, int64, whole numbers and texts of digits\nhint: a Lua number is no exact fraction; give the digits as text:  '0.10'",
+		`decimal(0.1)`:                "validation: the number 0.1 is no decimal\nhint: a Lua number is no exact fraction; give the digits as text:  '0.10'",
 		`decimal 'NaN'`:               "validation: the string \"NaN\" is no decimal",
 		`decimal '1e9999'`:            "validation: the string \"1e9999\" is no decimal",
 		`d / 0`:                       "validation: decimal / 0: division by zero",
