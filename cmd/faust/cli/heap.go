@@ -9,7 +9,7 @@ import (
 
 // heapFloor is the heap size below which no collection starts. The record path keeps little alive and allocates steadily; with the
 // engine's default the collector would run every few megabytes.
-const heapFloor = 80 << 20
+const heapFloor = 64 << 20
 
 // holdHeapFloor makes the next collection start at the floor or at twice what is alive, whichever is more; again after each collection.
 // An explicit GOGC stands.

@@ -6,7 +6,7 @@ import "testing"
 func TestHeapPercent(t *testing.T) {
 	t.Parallel()
 	for live, want := range map[uint64]int{
-		0: 7900, 1 << 20: 7900, 20 << 20: 300, 40 << 20: 100, 80 << 20: 100, 1 << 30: 100,
+		0: 6300, 1 << 20: 6300, 20 << 20: 220, 40 << 20: 100, 80 << 20: 100, 1 << 30: 100,
 	} {
 		if got := heapPercent(live); got != want {
 			t.Errorf("%d bytes alive: %d, want %d", live, got, want)
