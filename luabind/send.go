@@ -3,6 +3,7 @@ package luabind
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -267,5 +268,9 @@ func (b *binding) waited(err error, what string) error {
 	if b.vm.Context().Err() != nil {
 		return &fault.Error{Code: fault.Cancelled, Message: "cancelled: " + what, Cause: err}
 	}
-	return &fault.Error{Code: fault.Connection, Message: what + ": " + err.Error(), Cause: err}
+	text := err.Error()
+	if !strings.HasPrefix(text, what+": ") {
+		text = what + ": " + text
+	}
+	return &fault.Error{Code: fault.Connection, Message: text, Cause: err}
 }
