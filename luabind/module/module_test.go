@@ -220,6 +220,7 @@ func TestWrongArguments(t *testing.T) {
 		`sql.open 'x'`:                     "sql.open is not in this version",
 		`metrics.x = 1`:                    "metrics.x is not in this version",
 		`decimal.new '1'`:                  "decimal.new is not in this version",
+		`int64 '1'`:                        "int64 is not in this version",
 		`confirm()`:                        "confirm: the question is missing",
 		`confirm 'sure?'`:                  "confirm: there is no terminal to ask on: sure?",
 		`prompt()`:                         "prompt: the question is missing",
