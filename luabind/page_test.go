@@ -148,7 +148,7 @@ func TestPageAnswers(t *testing.T) {
 		{"GET /bad/headers", 500, `{"error":"internal error"}`, ""},
 		{"GET /bad/json", 500, `{"error":"internal error"}`, ""},
 		{"GET /slow", 200, `slept`, ""},
-		{"POST /table", 405, `{"error":"POST is not allowed here, GET, HEAD, OPTIONS is"}`, ""},
+		{"POST /table", 405, `{"error":"POST is not allowed here, only GET, HEAD, OPTIONS"}`, ""},
 	} {
 		resp, body := s.ask(c.ask, "")
 		if c.ask == "GET /error/caught" {

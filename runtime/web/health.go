@@ -71,7 +71,7 @@ func (s *Server) missing(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case len(allowed) > 0:
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		writeError(w, http.StatusMethodNotAllowed, r.Method+" is not allowed here, "+strings.Join(allowed, ", ")+" is")
+		writeError(w, http.StatusMethodNotAllowed, r.Method+" is not allowed here, only "+strings.Join(allowed, ", "))
 	default:
 		answer := map[string]any{"error": "not found"}
 		other := path + "/"

@@ -163,7 +163,7 @@ func TestPages(t *testing.T) {
 		{"GET /nothing", "", 404, `{"error":"not found"}`, ""},
 		{"GET /dir", "", 404, `{"error":"not found","hint":"there is /dir/"}`, ""},
 		{"GET /text/", "", 404, `{"error":"not found","hint":"there is /text"}`, ""},
-		{"POST /text", "", 405, `{"error":"POST is not allowed here, GET, HEAD, OPTIONS is"}`, "Allow: GET, HEAD, OPTIONS"},
+		{"POST /text", "", 405, `{"error":"POST is not allowed here, only GET, HEAD, OPTIONS"}`, "Allow: GET, HEAD, OPTIONS"},
 		{"GET /echo/new", "", 405, "", "Allow: DELETE, OPTIONS"},
 		{"PROPFIND /accepted", "", 405, "", "Allow: POST, OPTIONS"},
 		{"OPTIONS /accepted", "", 204, "", "Allow: POST, OPTIONS"},
