@@ -113,13 +113,17 @@ func (a *args) maybeText() (string, bool) {
 	return string(s), ok
 }
 
+func (a *args) functionLast() string {
+	return "the function comes last:  " + a.name + "(..., function(...) ... end)"
+}
+
 // function takes the function, the last argument, and makes sure nothing follows.
 func (a *args) function() *lua.LFunction {
 	v := a.peek()
 	fn, ok := v.(*lua.LFunction)
 	switch {
 	case v == lua.LNil:
-		a.hint("the function comes last:  "+a.name+"(..., function(...) ... end)", "%s: the function is missing", a.of)
+		a.hint(a.functionLast(), "%s: the function is missing", a.of)
 	case !ok:
 		a.wrong("the function", v, "a function")
 	}
@@ -170,7 +174,11 @@ func (a *args) integer(what string, low int) int {
 func (a *args) done() {
 	if n := a.L.GetTop(); a.next <= n {
 		if v := a.L.Get(a.next); v != lua.LNil {
-			a.fail("%s: argument %d is too many: %s", a.of, a.next, fault.Describe(v))
+			e := usage("%s: argument %d is too many: %s", a.of, a.next, fault.Describe(v))
+			if a.L.Get(a.next-1).Type() == lua.LTFunction {
+				e.Hints = []string{a.functionLast()}
+			}
+			vm.Raise(a.L, e)
 		}
 	}
 }

@@ -82,6 +82,11 @@ func TestRefused(t *testing.T) {
 		"spawn while loading": {`spawn(function() end)`, "spawn cannot be used while the file is being loaded", ""},
 		"stop while loading":  {`app.stop(1)`, "app.stop cannot be used while the file is being loaded", ""},
 		"put while loading":   {"local c = app.channel()\nc:put(1)", "channel:put cannot be used while", ""},
+
+		"web with a colon":       {`web:html('x')`, "web.html is called with a dot, not with a colon: web.html(...)", ""},
+		"options after function": {"local t = app.topic('a')\napp.agent('x', t, function() end, {})", "app.agent('x'): argument 4 is too many: a table", "the function comes last:  app.agent(..., function(...) ... end)"},
+		"task without a name":    {`app.task({ name = '' }, function() end)`, "option 'name' of app.task is empty", ""},
+		"timer without a name":   {`app.timer('1s', { name = '' }, function() end)`, "option 'name' of app.timer('1s') is empty", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,8 +19,12 @@ type names struct {
 	channels int
 }
 
-// claim takes a name that a script gave, or numbers the default if nothing is given.
-func claim(a *args, taken *map[string]fault.Place, kind, name, fallback string) string {
+// claim takes the option name, or numbers the default if it is not given.
+func claim(o options, taken *map[string]fault.Place, kind, fallback string) string {
+	a, name := o.args, o.text("name")
+	if name == "" && o.has("name") {
+		o.fail("name", "option 'name' of %s is empty", a.of)
+	}
 	if *taken == nil {
 		*taken = map[string]fault.Place{}
 	}
@@ -47,7 +51,7 @@ func (b *binding) appTask(L *lua.LState) int {
 	b.declare(a)
 	o := a.options("name", "on_leader")
 	fn := a.function()
-	t := &app.Task{Name: claim(a, &b.names.tasks, "task", o.text("name"), "task"), OnLeader: o.boolean("on_leader"), Place: a.place().String()}
+	t := &app.Task{Name: claim(o, &b.names.tasks, "task", "task"), OnLeader: o.boolean("on_leader"), Place: a.place().String()}
 	t.Run = b.callback("task", t.Name, fn)
 	b.app.Tasks = append(b.app.Tasks, t)
 	return 0

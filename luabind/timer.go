@@ -47,7 +47,7 @@ func (b *binding) appCrontab(L *lua.LState) int {
 // addTimer takes what timers and crontabs have in common.
 func (b *binding) addTimer(a *args, o options, t *app.Timer, kind, fallback string) {
 	fn := a.function()
-	t.Name, t.OnLeader, t.Place = claim(a, &b.names.timers, kind, o.text("name"), fallback), o.boolean("on_leader"), a.place().String()
+	t.Name, t.OnLeader, t.Place = claim(o, &b.names.timers, kind, fallback), o.boolean("on_leader"), a.place().String()
 	t.Run = b.callback(kind, t.Name, fn)
 	b.app.Timers = append(b.app.Timers, t)
 }

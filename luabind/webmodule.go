@@ -23,9 +23,19 @@ func (b *binding) webModule(L *lua.LState) lua.LValue {
 	for name, f := range map[string]lua.LGFunction{
 		"html": b.webHTML, "redirect": b.webRedirect, "file": b.webFile, "stream": b.webStream, "error": b.webError,
 	} {
-		t.RawSetString(name, L.NewFunction(f))
+		t.RawSetString(name, L.NewFunction(withDot(t, "web."+name, f)))
 	}
 	return t
+}
+
+// withDot is a function of a module's table, which a call with a colon would give as the first argument.
+func withDot(module *lua.LTable, name string, f lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		if L.Get(1) == lua.LValue(module) {
+			vm.Raise(L, usage("%s is called with a dot, not with a colon: %s(...)", name, name))
+		}
+		return f(L)
+	}
 }
 
 // answer pushes an answer that a page can return.
