@@ -1,0 +1,45 @@
+package luabind_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"faust/luabind"
+)
+
+// TestAllocations bounds what a record costs on its way through an agent. Not parallel: others' allocations would count.
+func TestAllocations(t *testing.T) { //nolint:paralleltest // see above
+	const declared = `
+		local Withdrawal = app.record('Withdrawal', { user = 'string', country = 'string', amount = 'float' })
+		local input, out = app.topic('in', { value = Withdrawal }), app.topic('out', { value = Withdrawal })
+		app.agent('a', input, { on_error = 'stop' }, function(stream) for w in stream do `
+	for _, c := range []struct {
+		name, body string
+		sends      bool
+		most       int64
+	}{
+		{"filter", `if w.amount < 0 or w.user == 'last' then out:send { key = w.country, value = Withdrawal { user = w.user, country = w.country, amount = w.amount } } end`, false, 1},
+		{"forward", `out:send { key = w.user, value = w }`, true, 4},
+		{"map", `out:send { key = w.user, value = Withdrawal { user = w.user, country = w.country:upper(), amount = w.amount * 0.01 } }`, true, 6},
+	} {
+		t.Run(c.name, func(t *testing.T) { //nolint:paralleltest // as above
+			path := filepath.Join(t.TempDir(), "app.lua")
+			if err := os.WriteFile(path, []byte(declared+c.body+" end end)"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got := testing.Benchmark(func(b *testing.B) {
+				s, err := luabind.Load(path, luabind.Config{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer s.Close()
+				s.App.Attach(idle{})
+				runRecords(b, s.App.Agents[0], c.sends)
+			})
+			if n := got.AllocsPerOp(); got.N < 1000 || n > c.most {
+				t.Errorf("%d allocations for each of %d records, want at most %d", n, got.N, c.most)
+			}
+		})
+	}
+}
