@@ -17,6 +17,7 @@ func (m *VM) openBase() {
 	L, g := m.root, m.root.G.Global
 	next := g.RawGetString("next")
 	step := L.NewFunction(ipairsStep)
+	setMetatable := g.RawGetString("setmetatable").(*lua.LFunction).GFunction
 	L.SetFuncs(g, map[string]lua.LGFunction{
 		"assert":         m.assert,
 		"error":          m.error,
@@ -31,6 +32,8 @@ func (m *VM) openBase() {
 		"loadstring":     m.load,
 		"collectgarbage": collectgarbage,
 		"rawlen":         rawlen,
+		// The engine's takes a string as well, and with it the methods of all strings.
+		"setmetatable": func(L *lua.LState) int { L.CheckTable(1); return setMetatable(L) },
 	})
 	for _, name := range []string{"_printregs", "_GOPHER_LUA_VERSION"} {
 		g.RawSetString(name, lua.LNil)

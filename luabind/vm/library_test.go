@@ -251,3 +251,16 @@ func TestLoadString(t *testing.T) {
 		t.Errorf("strict does not hold in load: %v", err)
 	}
 }
+
+// Strings and numbers have one metatable for all of their kind: a script that could change it would break every other.
+func TestMetatablesOfTablesOnly(t *testing.T) {
+	t.Parallel()
+	check(t, Config{}, map[string]string{
+		`local mt = {} return getmetatable(setmetatable({}, mt)) == mt, getmetatable(setmetatable(setmetatable({}, mt), nil)) == nil`:                 "true true",
+		`return (pcall(setmetatable, 'x', {})), (pcall(setmetatable, 1, {})), (pcall(setmetatable, print, {})), (pcall(setmetatable)), ('x'):upper()`: "false false false false X",
+	})
+	_, err := run(t, open(t, Config{}), `setmetatable('x', {})`)
+	if err == nil || !strings.Contains(err.Error(), "table expected, got string") {
+		t.Errorf("got %v", err)
+	}
+}
