@@ -38,7 +38,14 @@ func (r *reporter) Failed(d *agent.Definition, ev *agent.Event, err error, actio
 		}
 	}
 	r.metrics.failed.WithLabelValues(d.Name, name, actionName(action)).Inc()
-	if action == agent.Retry {
+	switch {
+	case ev == nil && action == agent.Retry:
+		r.log.Error("agent failed with no event in hand, it is started again", append(attrs, "err", err)...)
+		return
+	case ev == nil:
+		r.log.Error("agent failed after its loop", append(attrs, "err", err)...)
+		return
+	case action == agent.Retry:
 		r.log.Warn("event failed, it is tried again", append(attrs, "attempt", attempt, "err", err)...)
 		return
 	}
