@@ -29,6 +29,7 @@ const (
 	Authorization Class = "authorization"
 	MissingTopic  Class = "topic"
 	Protocol      Class = "protocol" // something answers that is not Kafka
+	Embedded      Class = "embedded" // the embedded broker of a directory cannot be had
 )
 
 // ErrRebalanced is wrapped by the error of a commit that came too late: the partition belongs, or may belong, to another member.
@@ -57,6 +58,9 @@ func (e *Error) Error() string {
 		Protocol:      "what answers there is not a Kafka broker",
 	}[e.Class]
 	kind := "broker"
+	if e.Class == Embedded {
+		return fmt.Sprintf("embedded broker of %s: %s", e.Addr, e.Err)
+	}
 	if e.Class == MissingTopic || e.Class == Authorization {
 		kind = "kafka"
 	}

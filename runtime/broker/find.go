@@ -9,76 +9,151 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
+
+// ErrReplaced: the data of the embedded broker was deleted, and another broker runs in its place.
+var ErrReplaced = errors.New("its data was deleted, and a new broker runs in its place")
 
 const (
 	findTimeout = 20 * time.Second
 	// startTimeout is how long a started process may take until it has locked its directory.
 	startTimeout = 5 * time.Second
 	findPause    = 20 * time.Millisecond
+	// restartPause is how long a broker that could not be started is not tried again for clients that lost theirs.
+	restartPause = 5 * time.Second
 )
 
 // Find gives the configuration of the embedded broker of a data directory, starting it as a process of its own if none runs:
 // start launches `faust broker` detached (the caller knows the program), with its output appended to LogFile(datadir). It waits until the broker
-// answers. Of several processes that look at the same time one starts it.
+// answers. Of several processes that look at the same time one starts it. Clients of the configuration start it again when it is gone, so start
+// may be called later, from any goroutine. An embedded broker that cannot be had is an *Error of class Embedded.
 func Find(ctx context.Context, datadir string, start func(dir string) error) (Config, error) {
 	dir, err := filepath.Abs(datadir)
 	if err != nil {
 		return Config{}, fmt.Errorf("find embedded broker: %w", err)
 	}
+	f := &finder{dir: dir, start: start}
+	addr, err := f.find(ctx)
+	if err != nil {
+		return Config{}, err
+	}
+	return Config{Seeds: []string{addr}, Embedded: true, Dial: f.dial}, nil
+}
+
+// find gives the address of the broker, which it starts if none runs.
+func (f *finder) find(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	f := finder{dir: dir}
-	cfg, err := f.look(ctx)
-	if err == nil {
-		return cfg, nil
+	if addr, err := f.look(ctx); err == nil || errors.Is(err, ErrReplaced) {
+		return addr, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return Config{}, fmt.Errorf("find embedded broker: %w", err)
+	if err := os.MkdirAll(f.dir, 0o755); err != nil {
+		return "", f.unusable(err)
 	}
 	only, err := f.alone(ctx)
 	if err != nil {
-		return Config{}, fmt.Errorf("find embedded broker in %s: %w", dir, err)
+		return "", f.unusable(err)
 	}
 	defer only.Close()
-	if cfg, err := f.look(ctx); err == nil {
-		return cfg, nil
+	if addr, err := f.look(ctx); err == nil || errors.Is(err, ErrReplaced) {
+		return addr, err
 	}
-	if f.free() {
-		from := f.logSize()
-		if err := start(dir); err != nil {
-			return Config{}, fmt.Errorf("start embedded broker: %w", err)
-		}
-		return f.wait(ctx, from)
+	if !f.free() {
+		return f.wait(ctx, f.logSize())
 	}
-	return f.wait(ctx, f.logSize())
+	from := f.logSize()
+	if err := f.writable(); err != nil {
+		return "", f.unusable(err)
+	}
+	if err := f.start(f.dir); err != nil {
+		return "", f.unusable(err)
+	}
+	return f.wait(ctx, from)
+}
+
+// unusable is the error of a directory in which no broker can run. An end of the context stays what it is.
+func (f *finder) unusable(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("find embedded broker in %s: %w", f.dir, err)
+	}
+	e := &Error{Class: Embedded, Addr: f.dir, Err: err}
+	if errors.As(err, new(*os.PathError)) {
+		e.Hint = "its files are kept there: make room and give yourself the right to write, or choose another folder with --datadir"
+	}
+	return e
+}
+
+// writable makes sure that files in the directory can have content: on a full disk they can only be made.
+func (f *finder) writable() error {
+	probe, err := os.CreateTemp(f.dir, "broker.probe.*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(probe.Name()) }()
+	_, err = probe.Write(make([]byte, 4096))
+	return errors.Join(err, probe.Close())
 }
 
 // LogFile is where the output of the embedded broker's process goes.
 func LogFile(datadir string) string { return filepath.Join(datadir, logFile) }
 
-type finder struct{ dir string }
+type finder struct {
+	dir   string
+	start func(dir string) error
 
-// look connects to the broker that broker.json names.
-func (f finder) look(ctx context.Context) (Config, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	s, err := readState(f.dir)
-	if err != nil {
-		return Config{}, err
-	}
-	conn, err := f.dial(ctx, "tcp", s.Addr)
-	if err != nil {
-		return Config{}, err
-	}
-	conn.Close()
-	return Config{Seeds: []string{s.Addr}, Embedded: true, Dial: f.dial}, nil
+	mu     sync.Mutex // held while a client brings the broker back
+	failed time.Time  // the last attempt
+	why    error
+
+	cluster atomic.Pointer[string] // the id of the broker that was found first
 }
 
-// dial connects to wherever broker.json says the broker is now, whatever address is asked for, and makes sure that it is that broker: the
-// port of one that was killed may be somebody else's Kafka.
-func (f finder) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+// look connects to the broker that broker.json names.
+func (f *finder) look(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := f.connect(ctx, "tcp")
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	return conn.RemoteAddr().String(), nil
+}
+
+// dial connects to wherever broker.json says the broker is now, whatever address is asked for. A broker that is gone is started again.
+func (f *finder) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	try, cancel := context.WithTimeout(ctx, OpenTimeout)
+	defer cancel()
+	conn, err := f.connect(try, network)
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrReplaced) {
+		return conn, err
+	}
+	if back := f.restart(ctx); back != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: back}
+	}
+	return f.connect(ctx, network)
+}
+
+// restart is find for a client that lost its broker; one that cannot be started is left alone for a while.
+func (f *finder) restart(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.why != nil && time.Since(f.failed) < restartPause {
+		return f.why
+	}
+	_, err := f.find(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	f.failed, f.why = time.Now(), err
+	return err
+}
+
+// connect makes sure that what answers is the broker of broker.json: the port of one that was killed may be somebody else's Kafka.
+func (f *finder) connect(ctx context.Context, network string) (net.Conn, error) {
 	s, err := readState(f.dir)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
@@ -98,6 +173,12 @@ func (f finder) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	if err == nil && id != s.ClusterID {
 		err = fmt.Errorf("%s is another broker now, not the one of %s", s.Addr, f.dir)
 	}
+	if err == nil && !f.cluster.CompareAndSwap(nil, &id) && *f.cluster.Load() != id {
+		err = &Error{
+			Class: Embedded, Addr: f.dir, Err: ErrReplaced,
+			Hint: "what was read and committed so far means nothing to the new one: start this again",
+		}
+	}
 	if err != nil {
 		conn.Close()
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
@@ -106,7 +187,7 @@ func (f finder) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 }
 
 // alone waits for the right to start a broker here.
-func (f finder) alone(ctx context.Context) (io.Closer, error) {
+func (f *finder) alone(ctx context.Context) (io.Closer, error) {
 	for {
 		l, err := lock(f.dir, startLock)
 		if err == nil {
@@ -122,7 +203,7 @@ func (f finder) alone(ctx context.Context) (io.Closer, error) {
 }
 
 // free tells whether no broker holds the directory.
-func (f finder) free() bool {
+func (f *finder) free() bool {
 	l, err := lock(f.dir, lockFile)
 	if err != nil {
 		return false
@@ -132,25 +213,25 @@ func (f finder) free() bool {
 }
 
 // wait waits until the broker answers. A process that ends before it does, or never takes the lock, is told with what it wrote.
-func (f finder) wait(ctx context.Context, from int64) (Config, error) {
+func (f *finder) wait(ctx context.Context, from int64) (string, error) {
 	began, held := time.Now(), false
 	for {
-		cfg, err := f.look(ctx)
-		if err == nil {
-			return cfg, nil
+		addr, err := f.look(ctx)
+		if err == nil || errors.Is(err, ErrReplaced) {
+			return addr, err
 		}
 		free := f.free()
 		held = held || !free
 		if free && (held || time.Since(began) > startTimeout || f.logSize() > from && time.Since(began) > time.Second) {
-			return Config{}, fmt.Errorf("the embedded broker of %s did not start%s", f.dir, f.logText(from))
+			return "", &Error{Class: Embedded, Addr: f.dir, Err: fmt.Errorf("it did not start%s", f.logText(from))}
 		}
 		if pause(ctx) != nil {
-			return Config{}, fmt.Errorf("the embedded broker of %s does not answer: %w%s", f.dir, err, f.logText(from))
+			return "", &Error{Class: Embedded, Addr: f.dir, Err: fmt.Errorf("it does not answer: %w%s", err, f.logText(from))}
 		}
 	}
 }
 
-func (f finder) logSize() int64 {
+func (f *finder) logSize() int64 {
 	info, err := os.Stat(LogFile(f.dir))
 	if err != nil {
 		return 0
@@ -159,7 +240,7 @@ func (f finder) logSize() int64 {
 }
 
 // logText gives the last lines that were written after from.
-func (f finder) logText(from int64) string {
+func (f *finder) logText(from int64) string {
 	text, err := os.ReadFile(LogFile(f.dir))
 	if err != nil || int64(len(text)) <= from {
 		return "; " + LogFile(f.dir) + " may tell why"

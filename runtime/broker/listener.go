@@ -3,7 +3,9 @@ package broker
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +46,16 @@ func (c *clients) idle() time.Duration {
 		return 0
 	}
 	return time.Since(c.since)
+}
+
+// cut closes all connections.
+func (c *clients) cut() {
+	c.mu.Lock()
+	open := slices.Collect(maps.Keys(c.open))
+	c.mu.Unlock()
+	for _, conn := range open {
+		_ = conn.Close()
+	}
 }
 
 // listener hands guarded connections to the broker: those of clients, which it counts, and those the steward makes.

@@ -24,6 +24,9 @@ var ErrRunning = errors.New("the embedded broker of this directory runs already"
 // cleanEvery is how often retention and compaction are applied.
 const cleanEvery = time.Minute
 
+// lookEvery is how often the broker makes sure that its directory is there.
+const lookEvery = time.Second
+
 // embeddedPartitions is what a topic gets that a client creates without saying how many: as many as an app's default.
 const embeddedPartitions = 8
 
@@ -51,6 +54,7 @@ type Server struct {
 	state    state
 	log      *slog.Logger
 	close    sync.Once
+	removed  bool // somebody deleted the directory; set before Close, by Run
 
 	use    sync.RWMutex // held while the cluster is asked something, which never answers once it is closed
 	closed bool
@@ -137,7 +141,7 @@ func (s *Server) open() error {
 			return fmt.Errorf("open embedded broker: port %d is taken by %s: %w", first, taken, err)
 		}
 	}
-	s.state = state{Addr: s.cluster.ListenAddrs()[0], PID: os.Getpid(), ClusterID: id, Dir: s.cfg.Dir}
+	s.state = state{Addr: s.cluster.ListenAddrs()[0], PID: os.Getpid(), ClusterID: s.actual(id), Dir: s.cfg.Dir}
 	if s.cfg.Dir == "" {
 		return nil
 	}
@@ -223,6 +227,20 @@ func (s *Server) identity() (string, error) {
 	return fresh, os.WriteFile(path, []byte(fresh), 0o644)
 }
 
+// actual gives the cluster id that clients are told: stored data may carry another one than broker.id, which somebody deleted or copied.
+func (s *Server) actual(id string) string {
+	conn := s.inside()
+	if conn == nil {
+		return id
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(OpenTimeout))
+	if told, err := clusterID(conn); err == nil {
+		return told
+	}
+	return id
+}
+
 // Addr is host:port.
 func (s *Server) Addr() string { return s.state.Addr }
 
@@ -231,6 +249,8 @@ func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
 	clean := time.NewTicker(cleanEvery)
 	defer clean.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	var idle <-chan time.Time
 	if s.cfg.Idle > 0 {
 		t := time.NewTicker(max(s.cfg.Idle/10, 10*time.Millisecond))
@@ -243,6 +263,10 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		case <-clean.C:
 			s.ask((*kfake.Cluster).Compact) // applies retention too
+		case <-look.C:
+			if err := s.keepDir(); err != nil {
+				return err
+			}
 		case <-idle:
 			if s.clients.idle() >= s.cfg.Idle {
 				s.log.Info("embedded broker ends, nobody uses it", "idle", s.cfg.Idle.String())
@@ -252,12 +276,45 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
+// keepDir makes sure that the directory is still this broker's: when somebody deletes it, the next one who looks for a broker starts another, and
+// whoever stays here would not hear of him. A broker.json that is gone or damaged is put back.
+func (s *Server) keepDir() error {
+	if s.lock == nil {
+		return nil
+	}
+	if !s.holds() {
+		s.removed = true
+		err := fmt.Errorf("the data directory %s of the embedded broker was removed", s.cfg.Dir)
+		s.log.Error("embedded broker ends", "err", err)
+		return err
+	}
+	if now, err := readState(s.cfg.Dir); err == nil && now == s.state {
+		return nil
+	}
+	if err := s.state.write(s.cfg.Dir); err != nil {
+		s.log.Warn("broker.json cannot be put back", "err", err)
+	}
+	return nil
+}
+
+// holds tells whether the lock is the one that others would find.
+func (s *Server) holds() bool {
+	mine, err := s.lock.Stat()
+	if err != nil {
+		return true
+	}
+	there, err := os.Stat(filepath.Join(s.cfg.Dir, lockFile))
+	return err == nil && os.SameFile(mine, there) || err != nil && !errors.Is(err, os.ErrNotExist)
+}
+
 // Close ends the broker; Run does it by itself. Idempotent.
 func (s *Server) Close() {
 	s.close.Do(func() {
 		// first: who looks for a broker now has to start one, which waits for the lock
 		if s.cfg.Dir != "" {
-			removeState(s.cfg.Dir)
+			if s.holds() {
+				removeState(s.cfg.Dir)
+			}
 			s.state.withdraw()
 		}
 		s.shut()
@@ -270,7 +327,12 @@ func (s *Server) shut() {
 	s.closed = true
 	s.use.Unlock()
 	s.steward.close()
-	if s.cluster != nil {
+	switch {
+	case s.removed:
+		// Closing the cluster would store what it has, where another broker may have begun anew.
+		s.listener.Close()
+		s.clients.cut()
+	case s.cluster != nil:
 		s.cluster.Close()
 	}
 	s.release()

@@ -11,11 +11,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -193,10 +191,11 @@ func TestServerSurvivesKill(t *testing.T) {
 	total := 0
 	for range 3 {
 		p := startChild(t, dir)
-		cfg, err := (finder{dir: dir}).wait(t.Context(), 0)
+		addr, err := (&finder{dir: dir}).wait(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
+		cfg := Config{Seeds: []string{addr}, Embedded: true}
 		c := mustOpen(t, cfg)
 		if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "a", Partitions: 1}}, topic.Topic{}); err != nil {
 			t.Fatal(err)
@@ -386,130 +385,5 @@ func TestServerHidesDescribeTopicPartitions(t *testing.T) {
 	}
 	if kinds[75] || !kinds[0] || !kinds[3] {
 		t.Errorf("kinds %v", kinds)
-	}
-}
-
-func TestFindStartsOne(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data")
-	var starts atomic.Int32
-	start := func(dir string) error {
-		starts.Add(1)
-		startChild(t, dir)
-		return nil
-	}
-	var all sync.WaitGroup
-	found := make([]Config, 8)
-	for i := range found {
-		all.Go(func() {
-			cfg, err := Find(t.Context(), dir, start)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			found[i] = cfg
-		})
-	}
-	all.Wait()
-	if n := starts.Load(); n != 1 {
-		t.Errorf("%d brokers were started", n)
-	}
-	for _, cfg := range found {
-		if len(cfg.Seeds) != 1 || cfg.Seeds[0] != found[0].Seeds[0] || !cfg.Embedded {
-			t.Fatalf("%+v", cfg)
-		}
-	}
-	mustOpen(t, found[0]).Close()
-}
-
-// A client finds a broker again that was killed and started on another port.
-func TestFindFollowsTheBroker(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	var p *process
-	port := 0
-	start := func(dir string) error {
-		p = startChild(t, dir, "FAUST_TEST_BROKER_PORT="+strconv.Itoa(port))
-		return nil
-	}
-	cfg, err := Find(t.Context(), dir, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := mustOpen(t, cfg)
-	defer c.Close()
-	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "a", Partitions: 1}}, topic.Topic{}); err != nil {
-		t.Fatal(err)
-	}
-	if r := send(t.Context(), c, topic.Record{Topic: "a", Value: []byte("1")}); r[0].err != nil {
-		t.Fatal(r[0].err)
-	}
-	p.kill(t)
-	fate := make(chan sent, 1)
-	c.Produce(t.Context(), &topic.Record{Topic: "a", Value: []byte("2")}, func(r topic.Record, err error) { fate <- sent{r, err} })
-	_, free, _ := net.SplitHostPort(closedPort(t))
-	port, _ = strconv.Atoi(free)
-	again, err := Find(t.Context(), dir, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again.Seeds[0] == cfg.Seeds[0] {
-		t.Error("the same port as before")
-	}
-	if r := <-fate; r.err != nil || r.Offset != 1 {
-		t.Errorf("a record sent while the broker was away: offset %d, %v", r.Offset, r.err)
-	}
-}
-
-// The port of a broker that was killed may be somebody else's Kafka by now.
-func TestFindComparesTheCluster(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	stranger := kafkaAt(t)
-	if err := (state{Addr: stranger, PID: 1, ClusterID: "faust-other", Dir: dir}).write(dir); err != nil {
-		t.Fatal(err)
-	}
-	started := false
-	cfg, err := Find(t.Context(), dir, func(dir string) error {
-		started = true
-		startChild(t, dir)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !started || cfg.Seeds[0] == stranger {
-		t.Errorf("took %v for ours", cfg.Seeds)
-	}
-}
-
-func TestFindTellsWhyNoneStarts(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	taken := accepting(t, func(conn net.Conn) { conn.Close() })
-	_, port, _ := net.SplitHostPort(taken)
-	_, err := Find(t.Context(), dir, func(dir string) error { startChild(t, dir, "FAUST_TEST_BROKER_PORT="+port); return nil })
-	if err == nil || !strings.Contains(err.Error(), "did not start") || !strings.Contains(err.Error(), "port "+port+" is taken") {
-		t.Errorf("%v", err)
-	}
-	_, err = Find(t.Context(), t.TempDir(), func(string) error { return errors.New("no such program") })
-	if err == nil || !strings.Contains(err.Error(), "no such program") {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestFindWhileTheBrokerEnds(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	for range 5 {
-		cfg, err := Find(t.Context(), dir, func(dir string) error { startChild(t, dir, "FAUST_TEST_BROKER_IDLE=100ms"); return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := Open(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Close()
 	}
 }

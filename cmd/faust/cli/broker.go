@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -68,6 +69,7 @@ type source struct {
 	session  *session
 	settings *app.Settings
 	logger   *slog.Logger
+	found    atomic.Bool // the embedded broker has been found once
 
 	mu     sync.Mutex
 	inside *inside // the broker of this process, once it runs
@@ -94,9 +96,9 @@ func (b *source) find(ctx context.Context) (broker.Config, error) {
 			err.hint = "set FAUST_BROKER_URL=kafka://host:9092, or --broker; the embedded broker only with --broker embedded:"
 			return broker.Config{}, err
 		}
-		return broker.Find(ctx, set.Datadir, b.session.startBroker)
+		return b.embedded(ctx)
 	case "embedded:":
-		return broker.Find(ctx, set.Datadir, b.session.startBroker)
+		return b.embedded(ctx)
 	case "embedded:inprocess":
 		return b.open(ctx)
 	}
@@ -104,6 +106,20 @@ func (b *source) find(ctx context.Context) (broker.Config, error) {
 		User: set.BrokerUser, Password: set.BrokerPassword, CA: set.BrokerCA, Cert: set.BrokerCert, Key: set.BrokerKey,
 	})
 	return cfg, b.explain(err)
+}
+
+func (b *source) embedded(ctx context.Context) (broker.Config, error) {
+	cfg, err := broker.Find(ctx, b.settings.Datadir, b.start)
+	b.found.Store(err == nil)
+	return cfg, err
+}
+
+// start launches the embedded broker. One that has to be started again went away under a running worker or command.
+func (b *source) start(dir string) error {
+	if b.found.Load() {
+		b.logger.Warn("the embedded broker is gone, starting it again", "dir", dir)
+	}
+	return b.session.startBroker(dir)
 }
 
 // explain says where a broker URL came from that cannot be read.
