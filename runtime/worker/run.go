@@ -153,6 +153,7 @@ func (r *run) join() error {
 	if err := r.link.ensure(r.soft, declaredTopics(r.app)); err != nil {
 		return err
 	}
+	r.inner.Go(func() { r.watchBroker(r.soft) })
 	if !r.consumes() {
 		return nil
 	}

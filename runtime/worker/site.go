@@ -106,12 +106,14 @@ func (r *run) member() bool {
 }
 
 // brokerUp asks the broker for something small, with little patience.
-func (r *run) brokerUp() error {
+func (r *run) brokerUp() error { return r.brokerAnswers(r.work) }
+
+func (r *run) brokerAnswers(ctx context.Context) error {
 	client := r.link.client.Load()
 	if client == nil {
 		return errors.New("not connected yet")
 	}
-	ctx, cancel := context.WithTimeout(r.work, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if _, err := client.Partitions(ctx, declaredTopics(r.app)[0].Name); err != nil {
 		return fmt.Errorf("the broker does not answer: %w", err)

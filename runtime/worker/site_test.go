@@ -138,9 +138,13 @@ func TestBrokerOutageShowsAndPasses(t *testing.T) {
 			t.Error("a broker that is away is up")
 		}
 		<-time.After(30 * time.Second)
+		if n := strings.Count(r.log.String(), "broker out of reach"); n != 1 {
+			t.Errorf("the outage is told %d times", n)
+		}
 		restart()
 		w.produce("in", 1, 0, 10)
 		eventually(t, "it goes on", func() bool { return done.distinct() == 10 })
+		eventually(t, "the end of the outage is told", func() bool { return strings.Contains(r.log.String(), "broker answers again") })
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
 		}
