@@ -317,16 +317,34 @@ func (s *stage) clear() {
 }
 
 func endBroker(path string) {
-	var state struct{ PID int }
-	text, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(text, &state) != nil || state.PID <= 1 {
-		return
-	}
-	if syscall.Kill(state.PID, syscall.SIGTERM) != nil {
+	pid := brokerProcess(path)
+	if pid == 0 || syscall.Kill(pid, syscall.SIGTERM) != nil {
 		return
 	}
 	until(func() bool {
 		_, err := os.Stat(path) // the broker removes it
-		return err != nil || syscall.Kill(state.PID, 0) != nil
+		return err != nil || syscall.Kill(pid, 0) != nil
 	})
+}
+
+// brokerProcess reads the process from a broker.json; 0: there is none.
+func brokerProcess(path string) int {
+	var state struct{ PID int }
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &state) != nil || state.PID <= 1 {
+		return 0
+	}
+	return state.PID
+}
+
+// killBroker is `killbroker DIR`: the embedded broker of a data directory gets SIGKILL.
+func killBroker(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: killbroker DIR")
+	}
+	pid := brokerProcess(filepath.Join(ts.MkAbs(args[0]), "broker.json"))
+	if pid == 0 {
+		ts.Fatalf("no broker in %s", args[0])
+	}
+	ts.Check(syscall.Kill(pid, syscall.SIGKILL))
 }

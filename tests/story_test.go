@@ -59,6 +59,7 @@ func TestStories(t *testing.T) {
 			"golden":  golden,
 
 			"everything": everything,
+			"killbroker": killBroker,
 		},
 	})
 }

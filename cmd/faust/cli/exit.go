@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"faust/luabind"
@@ -144,8 +145,14 @@ func (s *session) complain(message, hint string) {
 func (s *session) draw(err error, first *fault.Error) {
 	var list fault.List
 	shown := error(first)
-	if errors.As(err, &list) {
+	var kafka *broker.Error
+	switch {
+	case errors.As(err, &list):
 		shown = list
+	case errors.As(err, &kafka) && kafka.Hint != "":
+		hinted := *first
+		hinted.Hints = append(slices.Clone(first.Hints), kafka.Hint)
+		shown = &hinted
 	}
 	fault.Render(s.Stderr, shown, s.renderConfig())
 }
