@@ -152,7 +152,7 @@ func parseBroker(text string) (string, error) {
 	case (scheme == "kafka" || scheme == "kafka+tls") && strings.HasPrefix(text, scheme+"://") && len(text) > len(scheme)+3:
 		return text, nil
 	case !strings.Contains(text, "://") && !strings.HasPrefix(text, "embedded"):
-		return "", fmt.Errorf("expected a URL: kafka://%s", text)
+		return "", fmt.Errorf("expected a URL: kafka://%s", redactURL(text))
 	}
 	return "", errors.New("expected kafka://host:9092, kafka+tls://host:9093, embedded: or embedded:inprocess")
 }

@@ -161,18 +161,21 @@ func (d *Setting) problem(v Value, err error) error {
 	return e
 }
 
-// redactURL hides what stands between user and host of a URL.
+// redactURL hides what stands between user and host of a URL, also of one whose scheme was forgotten.
 func redactURL(text string) string {
-	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
-		return text
+	scheme, rest := "", text
+	if i := strings.Index(text, "://"); i >= 0 {
+		scheme, rest = text[:i+3], text[i+3:]
 	}
 	at := strings.LastIndexByte(rest, '@')
 	if at < 0 {
 		return text
 	}
-	user, _, _ := strings.Cut(rest[:at], ":")
-	return scheme + "://" + user + ":***" + rest[at:]
+	user, _, secret := strings.Cut(rest[:at], ":")
+	if scheme == "" && !secret {
+		return text
+	}
+	return scheme + user + ":***" + rest[at:]
 }
 
 // put parses text into target.

@@ -71,6 +71,7 @@ func TestResolveRefuses(t *testing.T) {
 		{"web_bind", "127.0.0.1:80", "expected an address without port"},
 		{"id", "a b", "expected up to 150 letters"},
 		{"broker", "localhost:9092", "expected a URL: kafka://localhost:9092"},
+		{"broker", "me@localhost", "expected a URL: kafka://me@localhost"},
 		{"broker", "http://x", "expected kafka://host:9092"},
 		{"broker", "kafka://", "expected kafka://host:9092"},
 		{"datadir", "", "may not be empty"},
@@ -213,5 +214,13 @@ func TestReserved(t *testing.T) {
 	t.Parallel()
 	if !Reserved("worker") || !Reserved("clean-versions") || Reserved("produce") || Reserved("pay") || Reserved("") {
 		t.Error("reserved names")
+	}
+}
+
+func TestBrokerWithoutSchemeShowsNoPassword(t *testing.T) {
+	t.Parallel()
+	_, err := Resolve(LayerOf("--broker", map[string]string{"broker": "me:hunter2@host:9092"}))
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "kafka://me:***@host:9092") {
+		t.Errorf("%v", err)
 	}
 }
