@@ -167,7 +167,11 @@ func (s *session) builtin(run func(ctx context.Context) error) func(c *cobra.Com
 	return func(c *cobra.Command, args []string) error {
 		s.usage = s.usageLine(c)
 		if len(args) > 0 {
-			return usagef("%s takes no argument: '%s'", c.Name(), unguard(args[0]))
+			err := usagef("%s takes no argument: '%s'", c.Name(), unguard(args[0]))
+			if name := unguard(args[0]); s.app == nil && c.Name() == "worker" && isFile(name) {
+				err.hint = fmt.Sprintf("faust run %s worker", quoteArg(name))
+			}
+			return err
 		}
 		if err := s.agree(); err != nil {
 			return err
