@@ -114,72 +114,86 @@ type use struct {
 
 // study finds out how body uses w. The names are not resolved: whoever declares w again is refused instead.
 func study(body []ast.Stmt, w string) use {
-	var u use
-	depth := 0
-	var block func([]ast.Stmt) []ast.Stmt
-	var expr func(ast.Expr) ast.Expr
-	declare := func(names ...string) { u.declared = u.declared || contains(names, w) }
-	target := func(e ast.Expr) {
-		if isIdent(e, w) {
-			u.assigned = true
-		} else if get, ok := e.(*ast.AttrGetExpr); ok && isIdent(get.Object, w) {
-			u.written = true
-			u.captured = u.captured || depth > 0
-			expr(get.Key)
-		} else {
-			expr(e)
-		}
+	r := &reader{w: w}
+	r.block(body)
+	return r.use
+}
+
+// reader walks a loop body for study.
+type reader struct {
+	use
+	w     string
+	depth int // functions around
+}
+
+func (r *reader) children() childFuncs { return childFuncs{block: r.block, expr: r.expr} }
+
+func (r *reader) declare(names ...string) { r.declared = r.declared || contains(names, r.w) }
+
+// used notes where w stands: in a function it is captured.
+func (r *reader) used() { r.captured = r.captured || r.depth > 0 }
+
+// target is an expression that is assigned to.
+func (r *reader) target(e ast.Expr) {
+	if isIdent(e, r.w) {
+		r.assigned = true
+	} else if get, ok := e.(*ast.AttrGetExpr); ok && isIdent(get.Object, r.w) {
+		r.written = true
+		r.used()
+		r.expr(get.Key)
+	} else {
+		r.expr(e)
 	}
-	expr = func(e ast.Expr) ast.Expr {
-		switch x := e.(type) {
-		case *ast.IdentExpr:
-			if x.Value == w {
-				u.bare = true
-				u.captured = u.captured || depth > 0
-			}
-		case *ast.AttrGetExpr:
-			if isIdent(x.Object, w) {
-				u.captured = u.captured || depth > 0
-				if name, ok := x.Key.(*ast.StringExpr); ok && !contains(u.fields, name.Value) {
-					u.fields = append(u.fields, name.Value)
-				}
-				expr(x.Key)
-				return e
-			}
-		case *ast.FunctionExpr:
-			declare(x.ParList.Names...)
-			depth++
-			defer func() { depth-- }()
+}
+
+func (r *reader) expr(e ast.Expr) ast.Expr {
+	switch x := e.(type) {
+	case *ast.IdentExpr:
+		if x.Value == r.w {
+			r.bare = true
+			r.used()
 		}
-		eachExpr(e, childFuncs{block: block, expr: expr})
-		return e
-	}
-	block = func(stmts []ast.Stmt) []ast.Stmt {
-		for _, s := range stmts {
-			switch s := s.(type) {
-			case *ast.AssignStmt:
-				for _, l := range s.Lhs {
-					target(l)
-				}
-				childFuncs{expr: expr}.list(s.Rhs)
-				continue
-			case *ast.LocalAssignStmt:
-				declare(s.Names...)
-			case *ast.NumberForStmt:
-				declare(s.Name)
-			case *ast.GenericForStmt:
-				declare(s.Names...)
-			case *ast.FuncDefStmt:
-				if s.Name.Func != nil {
-					target(s.Name.Func)
-				}
+	case *ast.AttrGetExpr:
+		if isIdent(x.Object, r.w) {
+			r.used()
+			if name, ok := x.Key.(*ast.StringExpr); ok && !contains(r.fields, name.Value) {
+				r.fields = append(r.fields, name.Value)
 			}
-			eachChild(s, childFuncs{block: block, expr: expr})
+			r.expr(x.Key)
+			return e
 		}
-		return stmts
+	case *ast.FunctionExpr:
+		r.declare(x.ParList.Names...)
+		r.depth++
+		defer func() { r.depth-- }()
 	}
-	block(body)
-	return u
+	eachExpr(e, r.children())
+	return e
+}
+
+func (r *reader) block(stmts []ast.Stmt) []ast.Stmt {
+	for _, s := range stmts {
+		switch s := s.(type) {
+		case *ast.AssignStmt:
+			for _, l := range s.Lhs {
+				r.target(l)
+			}
+			r.children().list(s.Rhs)
+			continue
+		case *ast.LocalAssignStmt:
+			r.declare(s.Names...)
+		case *ast.NumberForStmt:
+			r.declare(s.Name)
+		case *ast.GenericForStmt:
+			r.declare(s.Names...)
+		case *ast.FuncDefStmt:
+			if s.Name.Func != nil {
+				r.target(s.Name.Func)
+			}
+		}
+		eachChild(s, r.children())
+	}
+	return stmts
 }
 
 // keepUses turns the bare uses of w below s into (keep)(w).

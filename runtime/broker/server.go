@@ -330,7 +330,7 @@ func (s *Server) shut() {
 	switch {
 	case s.removed:
 		// Closing the cluster would store what it has, where another broker may have begun anew.
-		s.listener.Close()
+		_ = s.listener.Close()
 		s.clients.cut()
 	case s.cluster != nil:
 		s.cluster.Close()
