@@ -3,6 +3,7 @@ package luabind
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/api"
 	"faust/luabind/vm"
 )
 
@@ -14,10 +15,10 @@ func later(name string) lua.LGFunction {
 	}
 }
 
-// absent are the functions of app that a later version has: tables, merged sources.
+// absent are the functions of app that a later version has.
 func (b *binding) absent() map[string]lua.LGFunction {
 	out := map[string]lua.LGFunction{}
-	for _, name := range []string{"table", "set_table", "global_table", "merge", "keep"} {
+	for _, name := range api.LaterMembers("app") {
 		out[name] = later("app." + name)
 	}
 	return out

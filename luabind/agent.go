@@ -2,10 +2,11 @@ package luabind
 
 import (
 	"context"
-	"math"
+	"errors"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/luabind/record"
 	"faust/runtime/agent"
@@ -18,9 +19,12 @@ type agentObject struct {
 	def         *agent.Definition
 	fn          *lua.LFunction
 	source      *topicObject   // nil: channel
+	more        []*topicObject // what else it reads, of app.merge
 	channel     *channelObject // nil: source
 	deadLetters *topicObject
 	sinks       []sink
+	declared    []*tableObject // by tables=
+	tables      []*tableObject // that it uses
 	declaredAt  fault.Place
 	key, val    record.Codec // of what it reads
 	lua         *lua.LUserData
@@ -52,20 +56,20 @@ func (b *binding) agentKind(L *lua.LState) *lua.LTable {
 	return b.kind(L, "agent", methods, fields, "dead_letters", "name")
 }
 
-// appAgent is app.agent(name, source, { concurrency=, sinks=, on_error=, max_failures=, ack=, help= }, function(stream) ... end) -> agent.
+// appAgent is app.agent(name, source, { concurrency=, sinks=, on_error=, max_failures=, ack=, tables=, help= }, function(stream) ... end) -> agent.
 func (b *binding) appAgent(L *lua.LState) int {
 	a := b.call(L, "app.agent")
 	b.declare(a)
-	g := &agentObject{b: b, def: &agent.Definition{Concurrency: 1, Place: a.place().String()}, declaredAt: a.place()}
-	name, named := a.maybeText()
+	g := &agentObject{b: b, def: &agent.Definition{Concurrency: 1, Place: a.Place().String()}, declaredAt: a.Place()}
+	name, named := a.MaybeText()
 	if named {
-		a.about(name)
+		a.About(name)
 	}
 	b.agentSource(a, g)
 	g.def.Name = b.agentName(a, g, name, named)
-	a.about(g.def.Name)
+	a.About(g.def.Name)
 	b.agentOptions(a, g)
-	g.fn = a.function()
+	g.fn = a.Function()
 	g.def.Body = g.body
 	g.lua = object(g, b.kinds.agent)
 	b.agents.add(g.def.Name, g)
@@ -75,47 +79,56 @@ func (b *binding) appAgent(L *lua.LState) int {
 }
 
 // agentSource takes what the agent reads: a topic, a channel, or nothing for a topic of its own.
-func (b *binding) agentSource(a *args, g *agentObject) {
-	v := a.peek()
+func (b *binding) agentSource(a *arg.Args, g *agentObject) {
+	v := a.Peek()
 	if t, ok := as[*topicObject](v); ok {
-		a.next++
+		a.Skip()
 		g.source = t
+	} else if m, ok := as[*merged](v); ok {
+		a.Skip()
+		g.source, g.more = m.topics[0], m.topics[1:]
 	} else if c, ok := as[*channelObject](v); ok {
-		a.next++
+		a.Skip()
 		g.channel, g.def.Channel, g.key, g.val = c, c.queue, c.key, c.val
-		g.deadLetters = b.internalTopic(c.key, lenient{c.val}, g.declaredAt)
+		g.deadLetters = b.internalTopic(agent.LetterTopic(""), c.key, lenient{c.val}, g.declaredAt)
 		return
 	} else {
 		b.noSource(a, v)
 		key, _ := b.reg.Codec(lua.LNil, "string")
 		val, _ := b.reg.Codec(lua.LNil, "json")
-		g.source, g.def.Private = b.internalTopic(key, val, g.declaredAt), true
+		g.source, g.def.Private = b.internalTopic(topic.Topic{Internal: true}, key, val, g.declaredAt), true
 	}
 	g.key, g.val = g.source.key, g.source.val
-	g.deadLetters = b.internalTopic(g.key, lenient{g.val}, g.declaredAt)
+	g.deadLetters = b.internalTopic(agent.LetterTopic(""), g.key, lenient{g.val}, g.declaredAt)
 }
 
 // noSource makes sure that what is in the source's place is not meant as one.
-func (b *binding) noSource(a *args, v lua.LValue) {
+func (b *binding) noSource(a *arg.Args, v lua.LValue) {
 	switch v := v.(type) {
 	case lua.LString:
-		e := usage("%s: the source is %s, expected a topic or a channel", a.of, fault.Describe(v))
-		e.Place = fault.ArgPlace(a.L, a.seen)
-		e.Hints = []string{"a topic is declared:  local " + identifier(string(v)) + " = app.topic('" + string(v) + "')"}
-		a.raise(e)
+		a.FailAt([]string{"a topic is declared:  local " + identifier(string(v)) + " = app.topic('" + string(v) + "')"},
+			"%s: the source is %s, expected a topic or a channel", a.Of(), fault.Describe(v))
 	case *lua.LTable:
 		if _, ok := as[*topicObject](v.RawGetInt(1)); ok {
-			a.fail("%s: several topics as a source (app.merge) are not in this version", a.of)
+			a.Hint("app.merge(one, other)", "%s: the source is a list of topics", a.Of())
 		}
 	case *lua.LFunction:
 	default:
 		if v != lua.LNil {
-			a.wrong("the source", v, "a topic or a channel")
+			a.Wrong("the source", v, "a topic or a channel")
 		}
-		if a.next < a.L.GetTop() {
-			a.hint("is the variable misspelt, or assigned further down?", "%s: the source is nil", a.of)
+		if !a.Last() {
+			a.Hint("is the variable misspelt, or assigned further down?", "%s: the source is nil", a.Of())
 		}
 	}
+}
+
+// own tells what a topic without a declared name is for.
+func (t *topicObject) own() string {
+	if t.group != nil {
+		return "grouped messages"
+	}
+	return "dead letters"
 }
 
 // identifier makes a name for a variable of a topic's name.
@@ -130,99 +143,112 @@ func identifier(name string) string {
 }
 
 // agentName checks the agent's name; without one it is its topic's.
-func (b *binding) agentName(a *args, g *agentObject, name string, named bool) string {
+func (b *binding) agentName(a *arg.Args, g *agentObject, name string, named bool) string {
 	if !named {
 		if g.channel != nil || g.def.Private {
-			a.hint("app.agent('name', ...)", "app.agent: an agent that reads no declared topic needs a name")
+			a.Hint("app.agent('name', ...)", "app.agent: an agent that reads no declared topic needs a name")
+		}
+		if len(g.more) > 0 {
+			a.Hint("app.agent('name', ...)", "app.agent: an agent of several topics needs a name")
 		}
 		if name = g.source.decl.Name; name == "" {
-			a.hint("app.agent('name', ...)", "app.agent: an agent of dead letters needs a name")
+			a.Hint("app.agent('name', ...)", "app.agent: an agent of %s needs a name", g.source.own())
 		}
 	}
 	if !topicName.MatchString(name) {
-		a.fail("'%s' cannot be the name of an agent: letters, digits, '.', '_' and '-'", fault.Cut(name, 60))
+		a.Fail("'%s' cannot be the name of an agent: letters, digits, '.', '_' and '-'", fault.Cut(name, 60))
 	}
 	if first, ok := b.agents.find(name); ok {
 		if !named {
-			a.hint("name it:  app.agent('other name', ...)", "a second agent reads topic '%s' (the first one: %s), so this one needs a name", name, first.declaredAt)
+			a.Hint("name it:  app.agent('other name', ...)", "a second agent reads topic '%s' (the first one: %s), so this one needs a name", name, first.declaredAt)
 		}
-		a.fail("agent '%s' is declared twice: first at %s", name, first.declaredAt)
+		a.Fail("agent '%s' is declared twice: first at %s", name, first.declaredAt)
 	}
 	return name
 }
 
 // agentOptions reads the agent's options.
-func (b *binding) agentOptions(a *args, g *agentObject) {
-	o := a.options("concurrency", "sinks", "on_error", "max_failures", "ack", "tables", "help")
-	if n, ok := o.integer("concurrency", 1, 10000); ok {
+func (b *binding) agentOptions(a *arg.Args, g *agentObject) {
+	o := a.Options()
+	if n, ok := o.Integer("concurrency"); ok {
 		g.def.Concurrency = n
 	}
-	if n, ok := o.integer("max_failures", 1, math.MaxInt32); ok {
+	if n, ok := o.Integer("max_failures"); ok {
 		g.def.MaxFailures = n
 	}
-	if o.has("tables") {
-		o.fail("tables", "tables are not in this version")
-	}
-	g.def.Help = o.text("help")
-	g.def.ManualAck = o.word("ack", "auto", "manual") == "manual"
-	for _, v := range o.list("sinks", "a list of topics and functions") {
+	g.def.Help = o.Text("help")
+	g.def.ManualAck = o.Text("ack") == "manual"
+	for _, v := range o.List("sinks") {
 		g.sinks = append(g.sinks, b.sink(o, v))
+	}
+	for _, v := range o.List("tables") {
+		t, ok := as[*tableObject](v)
+		if !ok {
+			o.Wrong("tables", v, "a list of tables")
+		}
+		g.declared = append(g.declared, t)
 	}
 	g.def.Policy = b.policy(o, g)
 }
 
 // sink reads one of sinks=.
-func (b *binding) sink(o options, v lua.LValue) sink {
+func (b *binding) sink(o arg.Options, v lua.LValue) sink {
 	if t, ok := as[*topicObject](v); ok {
 		return sink{topic: t}
 	}
 	fn, ok := v.(*lua.LFunction)
 	if !ok {
-		o.wrong("sinks", v, "a list of topics and functions")
+		o.Wrong("sinks", v, "a list of topics and functions")
 	}
 	return sink{fn: fn}
 }
 
-// sealAgents names the topics of the agents' own, now that the app's id is known.
-func (b *binding) sealAgents() error {
-	owners := map[string]string{}
+// seal names the topics of the agents' and tables' own, now that the app's id is known, and finds out who uses which table.
+func (b *binding) seal() error {
+	taken := owners{}
 	for _, t := range b.topics.order {
-		owners[t.decl.Name] = "topic '" + t.decl.Name + "', which is declared at " + t.declaredAt.String()
+		taken[t.decl.Name] = "topic '" + t.decl.Name + "', which is declared at " + t.declaredAt.String()
+	}
+	for _, g := range b.groups { // those of a chain are in its order
+		if err := g.seal(taken); err != nil {
+			return err
+		}
 	}
 	for _, g := range b.agents.order {
-		if err := g.name(owners); err != nil {
+		if err := g.name(taken); err != nil {
 			return err
 		}
 	}
 	for _, g := range b.agents.order {
 		g.def.DeadLetter = g.deadLetters.decl.Topic
 		if g.source != nil {
-			g.def.Topics = []topic.Topic{g.source.decl.Topic}
+			g.def.Topics = g.read()
+		}
+		if g.def.Private {
+			b.app.Internal = append(b.app.Internal, g.source.decl)
+		}
+		b.app.Internal = append(b.app.Internal, g.deadLetters.decl)
+		for _, to := range g.sinks {
+			if to.topic != nil {
+				g.def.Sinks = append(g.def.Sinks, to.topic.decl.Name)
+			}
 		}
 	}
-	return nil
+	return b.sealTables(taken)
 }
 
-// name names the agent's own topics. owners has the names that are taken, and by what.
-func (g *agentObject) name(owners map[string]string) error {
+// name names the agent's own topics.
+func (g *agentObject) name(taken owners) error {
 	own := map[string]*topicObject{g.b.app.Settings.Internal(g.def.Name, "dead-letter"): g.deadLetters}
 	if g.def.Private {
 		own[g.b.app.Settings.Internal(g.def.Name)] = g.source
 		g.warnOfTopic()
 	}
+	who := "agent '" + g.def.Name + "'"
 	for name, t := range own {
-		e := usage("agent '%s' needs a topic of its own called '%s'", g.def.Name, fault.Cut(name, 80))
-		e.Place = g.declaredAt
-		if taken, ok := owners[name]; ok {
-			e.Message += ", but that is " + taken
-			e.Hints = []string{"give the agent another name"}
-			return e
+		if err := taken.claim(name, who, "a topic of "+who, g.declaredAt, "give the agent another name"); err != nil {
+			return err
 		}
-		if !topicName.MatchString(name) {
-			e.Message += ", which is too long for Kafka (249 characters)"
-			return e
-		}
-		owners[name] = "a topic of agent '" + g.def.Name + "'"
 		t.decl.Name = name
 	}
 	return nil
@@ -248,7 +274,10 @@ func (g *agentObject) body(ctx context.Context, src *agent.Stream) error {
 		*g.b.vm.Local() = in
 		_, err := g.b.vm.Call(L, "in agent '"+g.def.Name+"'", g.fn, 0, in.stream.lua)
 		if err != nil {
-			err = in.explained(err)
+			err = g.b.cleared(in.explained(err))
+		}
+		if err == nil && len(in.kept) > 0 && in.inHand {
+			_, err = g.b.vm.Call(L, "in agent '"+g.def.Name+"'", L.NewFunction(func(L *lua.LState) int { in.save(L); return 0 }), 0)
 		}
 		in.close()
 		if in.fatal != nil {
@@ -256,6 +285,15 @@ func (g *agentObject) body(ctx context.Context, src *agent.Stream) error {
 		}
 		return err
 	})
+}
+
+// cleared takes the secrets out of an error of an agent, which may go into dead letters and answers.
+func (b *binding) cleared(err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) {
+		b.cfg.Hidden.Clear(e)
+	}
+	return err
 }
 
 // lenient gives the bytes themselves where they cannot be decoded: the values of dead letters.

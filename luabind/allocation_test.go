@@ -13,6 +13,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // see above
 	const declared = `
 		local Withdrawal = app.record('Withdrawal', { user = 'string', country = 'string', amount = 'float' })
 		local input, out = app.topic('in', { value = Withdrawal }), app.topic('out', { value = Withdrawal })
+		local totals = app.table('totals', { default = 0 })
 		app.agent('a', input, { on_error = 'stop' }, function(stream) for w in stream do `
 	for _, c := range []struct {
 		name, body string
@@ -20,6 +21,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // see above
 		most       int64
 	}{
 		{"filter", `if w.amount < 0 or w.user == 'last' then out:send { key = w.country, value = Withdrawal { user = w.user, country = w.country, amount = w.amount } } end`, false, 1},
+		{"table", `totals[w.country] = totals[w.country] + w.amount if w.user == 'last' then out:send { key = w.user, value = Withdrawal { user = w.user, country = w.country, amount = w.amount } } end`, false, 2},
 		{"forward", `out:send { key = w.user, value = w }`, true, 4},
 		{"map", `out:send { key = w.user, value = Withdrawal { user = w.user, country = w.country:upper(), amount = w.amount * 0.01 } }`, true, 6},
 	} {
@@ -34,7 +36,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // see above
 					b.Fatal(err)
 				}
 				defer s.Close()
-				s.App.Attach(idle{})
+				s.App.Attach(idle{state: &host{state: newState()}})
 				runRecords(b, s.App.Agents[0], c.sends)
 			})
 			if n := got.AllocsPerOp(); got.N < 1000 || n > c.most {

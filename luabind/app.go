@@ -3,9 +3,12 @@ package luabind
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
+	"faust/luabind/console"
 	"faust/luabind/fault"
 	"faust/luabind/vm"
 )
@@ -18,21 +21,42 @@ func (b *binding) appTable(L *lua.LState) *lua.LTable {
 			members.RawSetString(name, L.NewFunction(f))
 		}
 	}
-	members.RawSetString("conf", b.confTable(L))
-	members.RawSetString("topics", lookup(L, "topic", b.topics.names, b.topics.value))
-	members.RawSetString("agents", lookup(L, "agent", b.agents.names, b.agents.value))
-	members.RawSetString("records", lookup(L, "record", b.recordNames, b.recordValue))
-	members.RawSetString("tables", lookup(L, "table", func() []string { return nil }, func(string) lua.LValue { return nil }))
+	conf := b.confTable(L)
+	members.RawSetString("conf", conf)
+	b.listings[conf] = b.settingMembers
+	for kind, d := range b.named() {
+		t := lookup(L, strings.TrimSuffix(kind, "s"), d.names, d.value)
+		members.RawSetString(kind, t)
+		b.listings[t] = func() []console.Member { return declaredMembers(kind, d) }
+	}
 	var known []string
 	members.ForEach(func(k, _ lua.LValue) { known = append(known, k.String()) })
 	slices.Sort(known)
-	return readOnly(L, "app", members, func(L *lua.LState, key lua.LValue) {
+	t := readOnly(L, "app", members, func(L *lua.LState, key lua.LValue) {
 		e := usage("app has no %s", fault.Quote(key))
 		if best := fault.Suggest(lua.LVAsString(key), known); best != "" {
 			e.Hints = []string{"did you mean 'app." + best + "'?"}
 		}
 		vm.Raise(L, e)
 	})
+	b.listings[t] = func() []console.Member { return tableMembers(members) }
+	return t
+}
+
+// named is what is declared under names, by kind.
+func (b *binding) named() map[string]finder {
+	return map[string]finder{
+		"topics":  {b.topics.names, b.topics.value},
+		"agents":  {b.agents.names, b.agents.value},
+		"records": {b.recordNames, b.recordValue},
+		"tables":  {b.tables.names, b.tables.value},
+	}
+}
+
+// finder finds values by name; value gives nil for a name there is not.
+type finder struct {
+	names func() []string
+	value func(name string) lua.LValue
 }
 
 // readOnly makes an empty table that shows members and raises for the rest.
@@ -46,10 +70,22 @@ func readOnly(L *lua.LState, name string, members *lua.LTable, missing func(L *l
 		L.Push(v)
 		return 1
 	}))
+	mt.RawSetString("__pairs", L.NewFunction(func(L *lua.LState) int { return each(L, members) }))
 	protect(L, mt, name)
 	t := L.CreateTable(0, 0)
 	t.Metatable = mt
 	return t
+}
+
+// each pushes what pairs needs to go through a table that a script must not get.
+func each(L *lua.LState, t *lua.LTable) int {
+	L.Push(L.NewFunction(func(L *lua.LState) int {
+		k, v := t.Next(L.Get(2))
+		L.Push(k)
+		L.Push(v)
+		return 2
+	}))
+	return 1
 }
 
 // protect makes a metatable's table read only.
@@ -80,13 +116,7 @@ func lookup(L *lua.LState, kind string, names func() []string, value func(name s
 		for _, name := range names() {
 			all.RawSetString(name, value(name))
 		}
-		L.Push(L.NewFunction(func(L *lua.LState) int {
-			k, v := all.Next(L.Get(2))
-			L.Push(k)
-			L.Push(v)
-			return 2
-		}))
-		return 1
+		return each(L, all)
 	}))
 	protect(L, mt, "app."+kind+"s")
 	t := L.CreateTable(0, 0)
@@ -123,19 +153,19 @@ func (d *declared[T]) value(name string) lua.LValue {
 }
 
 // declare makes sure that the file is being loaded: what declares cannot be called later.
-func (b *binding) declare(a *args) {
+func (b *binding) declare(a *arg.Args) {
 	if !b.vm.Loading() {
-		a.hint("call it at the top level of the file", "%s declares: it can only be used while the file is being loaded", a.name)
+		a.Hint("call it at the top level of the file", "%s declares: it can only be used while the file is being loaded", a.Name)
 	}
 }
 
 // running makes sure that the file is loaded: what waits or sends cannot be called before.
-func (b *binding) running(a *args) {
+func (b *binding) running(a *arg.Args) {
 	if b.vm.Loading() {
-		a.hint("put it into  app.task(function() ... end)  or another function of the app",
-			"%s cannot be used while the file is being loaded", a.name)
+		a.Hint("put it into  app.task(function() ... end)  or another function of the app",
+			"%s cannot be used while the file is being loaded", a.Name)
 	}
 	if b.app.Runtime() == nil {
-		a.fail("%s needs a running worker or command", a.name)
+		a.Fail("%s needs a running worker or command", a.Name)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/luabind/vm"
 	"faust/runtime/agent"
@@ -19,28 +20,29 @@ const askTimeout = 10 * time.Second
 
 // agentSend is agent:send{ key=, value=, ... }: topic:send to the agent's topic.
 func (b *binding) agentSend(L *lua.LState) int {
-	g, a := method[*agentObject](L, "agent", "send")
+	g, a := arg.Method[*agentObject](L, "agent:send")
 	if g.channel != nil {
-		a.fail("agent:send: agent '%s' reads a channel: use agent:cast(value), or channel:put(value)", g.def.Name)
+		a.Fail("agent:send: agent '%s' reads a channel: use agent:cast(value), or channel:put(value)", g.def.Name)
 	}
-	L.Push(b.send(a, g.source))
+	L.Push(b.send(a, g.to(a)))
 	return 1
 }
 
 // agentCast is agent:cast(value, { key= }): gives the agent a value to process, and does not wait.
 func (b *binding) agentCast(L *lua.LState) int {
-	g, a := method[*agentObject](L, "agent", "cast")
+	g, a := arg.Method[*agentObject](L, "agent:cast")
 	b.running(a)
-	v := a.value("the value")
-	o := a.options("key")
-	a.done()
+	v := a.Value("the value")
+	o := a.Options()
+	a.Done()
 	if g.channel != nil {
-		b.put(a, g.channel, o.value("key"), v)
+		b.put(a, g.channel, o.Value("key"), v)
 		return 0
 	}
-	r := topic.Record{Topic: g.source.decl.Name, Partition: topic.Any}
-	g.source.encode(a, &r, o.value("key"), v)
-	g.source.checkSize(a, &r)
+	to := g.to(a)
+	r := topic.Record{Topic: to.decl.Name, Partition: topic.Any}
+	to.encode(a, &r, o.Value("key"), v)
+	to.checkSize(a, &r)
 	b.deliver(L, r)
 	return 0
 }
@@ -53,11 +55,11 @@ type question struct {
 
 // agentAsk is agent:ask(value, { key=, timeout= }) -> what the agent yields first; nil if it yields nothing. A failure of the agent raises.
 func (b *binding) agentAsk(L *lua.LState) int {
-	g, a := method[*agentObject](L, "agent", "ask")
+	g, a := arg.Method[*agentObject](L, "agent:ask")
 	b.running(a)
-	v := a.value("the value")
-	q, o := g.question(a, "key", "timeout")
-	r := q.record(a, o.value("key"), v)
+	v := a.Value("the value")
+	q, o := g.question(a)
+	r := q.record(a, o.Value("key"), v)
 	var answer topic.Record
 	err := b.vm.Block(L, "an answer of agent "+g.def.Name, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, q.timeout)
@@ -81,25 +83,26 @@ type reply struct {
 }
 
 // question reads the options of an ask and makes sure that the agent can be asked.
-func (g *agentObject) question(a *args, known ...string) (question, options) {
-	o := a.options(known...)
-	a.done()
+func (g *agentObject) question(a *arg.Args) (question, arg.Options) {
+	o := a.Options()
+	a.Done()
 	if g.channel != nil {
-		a.fail("%s: agent '%s' reads a channel, so it cannot answer; give it a topic, or no source", a.name, g.def.Name)
+		a.Fail("%s: agent '%s' reads a channel, so it cannot answer; give it a topic, or no source", a.Name, g.def.Name)
 	}
 	q := question{agent: g, timeout: askTimeout}
-	if d, ok := o.duration("timeout"); ok {
+	if d, ok := o.Duration("timeout"); ok {
 		q.timeout = d
 	}
 	return q, o
 }
 
 // record makes the request. It names the agent, because other agents may read the topic too.
-func (q question) record(a *args, key, v lua.LValue) topic.Record {
-	r := topic.Record{Topic: q.agent.source.decl.Name, Partition: topic.Any}
+func (q question) record(a *arg.Args, key, v lua.LValue) topic.Record {
+	to := q.agent.to(a)
+	r := topic.Record{Topic: to.decl.Name, Partition: topic.Any}
 	r.Headers = []topic.Header{{Key: agent.HeaderAgent, Value: []byte(q.agent.def.Name)}}
-	q.agent.source.encode(a, &r, key, v)
-	q.agent.source.checkSize(a, &r)
+	to.encode(a, &r, key, v)
+	to.checkSize(a, &r)
 	return r
 }
 
@@ -144,10 +147,10 @@ type numbered struct {
 
 // newRound sends the asks for all items of a list.
 func (b *binding) newRound(L *lua.LState, name string) *round {
-	g, a := method[*agentObject](L, "agent", name)
+	g, a := arg.Method[*agentObject](L, "agent:"+name)
 	b.running(a)
-	list := a.table("the list of values")
-	q, o := g.question(a, "key", "timeout")
+	list := a.Table("the list of values", "a table")
+	q, o := g.question(a)
 	var records []topic.Record
 	for i := 1; i <= list.Len(); i++ {
 		v := list.RawGetInt(i)
@@ -164,8 +167,8 @@ func (b *binding) newRound(L *lua.LState, name string) *round {
 }
 
 // itemKey gives the key of an item: key= as it is, or what a function given as key= makes of the item.
-func itemKey(L *lua.LState, o options, v lua.LValue) lua.LValue {
-	fn := o.value("key")
+func itemKey(L *lua.LState, o arg.Options, v lua.LValue) lua.LValue {
+	fn := o.Value("key")
 	if fn.Type() != lua.LTFunction {
 		return fn
 	}

@@ -11,6 +11,7 @@ import (
 	"faust/luabind"
 	"faust/runtime/agent"
 	"faust/runtime/app"
+	"faust/runtime/table"
 	"faust/runtime/topic"
 )
 
@@ -30,7 +31,15 @@ func (c *counter) Send(context.Context, *topic.Record, *agent.Cause) error {
 }
 
 // idle is a runtime that nobody calls: an event's sends are held on the event.
-type idle struct{ app.Runtime }
+type idle struct {
+	app.Runtime
+	state *host
+}
+
+func (i idle) Shard(t *table.Definition, partition int32) *table.Shard {
+	return i.state.Shard(t, partition)
+}
+func (i idle) Partitions(t *table.Definition) int32 { return i.state.Partitions(t) }
 
 // BenchmarkRecord is the path of one record through an agent: the work of the whole-process benchmark, without Kafka.
 func BenchmarkRecord(b *testing.B) {
@@ -39,6 +48,7 @@ func BenchmarkRecord(b *testing.B) {
 		local input, out = app.topic('in', { value = Withdrawal }), app.topic('out', { value = Withdrawal })
 		local plain = app.topic('plain')
 		local totals = {}
+		local kept, objects = app.table('kept', { default = 0 }), app.table('objects', { default = {} })
 		`
 	const last = `if w.user == 'last' then plain:send { value = w.amount } end `
 	for _, c := range []struct {
@@ -47,6 +57,11 @@ func BenchmarkRecord(b *testing.B) {
 	}{
 		{"filter", "input", `for w in stream do if w.country == 'country_9' then plain:send { value = w.amount } end ` + last + `end`, false},
 		{"sum", "input", `for w in stream do local c = w.country totals[c] = (totals[c] or 0) + w.amount ` + last + `end`, false},
+		{"table", "input", `for w in stream do kept[w.country] = kept[w.country] + w.amount ` + last + `end`, false},
+		{"table read", "input", `for w in stream do local x = kept[w.country] ` + last + `end`, false},
+		{"table add", "input", `for w in stream do kept:add(w.country, w.amount) ` + last + `end`, false},
+		{"table object", "input", `for w in stream do local x = objects[w.country] x.n = (x.n or 0) + 1 ` + last + `end`, false},
+		{"nothing", "input", `for w in stream do ` + last + `end`, false},
 		{"forward", "input", `for w in stream do out:send { key = w.user, value = w } end`, true},
 		{"map", "input", `for w in stream do
 			out:send { key = w.user, value = Withdrawal { user = w.user, country = w.country:upper(), amount = w.amount + 1, date = w.date } }
@@ -66,7 +81,7 @@ func BenchmarkRecord(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer s.Close()
-				s.App.Attach(idle{})
+				s.App.Attach(idle{state: &host{state: newState()}})
 				runRecords(b, s.App.Agents[0], c.sends)
 			})
 		}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/luabind/vm"
 	"faust/runtime/agent"
@@ -24,9 +26,13 @@ type body struct {
 	ended  bool  // nothing more is read
 	fatal  error // ends the agent whatever the script does
 	batch  []*agent.Event
+	yields int                           // of the batch in hand
+	only   []byte                        // what the batch in hand yielded, if that was once
 	event  *eventObject                  // made in this turn
 	value  lua.LValue                    // of the event in hand, nil: not decoded
 	open   map[*agent.Event]*eventObject // manual mode: not settled
+	seats  []seat                        // of tables, by their numbers; those without a shard were not used yet
+	kept   map[keptKey]*kept             // values of tables that can be changed in place, of the event in hand
 
 	wait func(ctx context.Context) error // for the next event, into got
 	got  *agent.Event
@@ -68,35 +74,88 @@ func (b *binding) hand() (hold, bool) {
 
 // release lets go of the event in hand: who asks from now on finds none, before it is settled.
 func (in *body) release() {
+	if in.yields > 0 {
+		in.answerBatch()
+	}
 	in.turn++
 	in.inHand, in.event, in.value = false, nil, nil
+}
+
+// leave saves what the event in hand has changed in the values of tables, and lets go of it.
+func (in *body) leave(L *lua.LState) {
+	if len(in.kept) > 0 {
+		in.save(L)
+		in.kept = nil
+	}
+	in.release()
+}
+
+// answer gives the ask in hand its answer. The n-th yield of a batch answers its n-th message.
+func (in *body) answer(a *arg.Args, v lua.LValue) {
+	asks := []*agent.Event{in.handOf(a)}
+	batch := len(in.batch) > 0 && in.batch[len(in.batch)-1] == asks[0]
+	if batch {
+		asks = in.batch
+	}
+	if !slices.ContainsFunc(asks, (*agent.Event).Wants) {
+		return
+	}
+	text, err := in.b.reg.JSON(a.L, v, 0)
+	if err != nil {
+		a.Raise(err)
+	}
+	if !batch {
+		asks[0].Reply(text)
+		return
+	}
+	if in.yields < len(asks) {
+		asks[in.yields].Reply(text)
+	}
+	in.only = nil
+	if in.yields++; in.yields == 1 {
+		in.only = text
+	}
+}
+
+// answerBatch is called when a batch that yielded is settled: what it yielded once answers all its messages.
+func (in *body) answerBatch() {
+	for _, ev := range in.batch {
+		if in.yields == 1 && in.inHand {
+			ev.Reply(in.only)
+		}
+	}
+	in.yields, in.only = 0, nil
 }
 
 // close ends the body: its streams read nothing any more.
 func (in *body) close() {
 	in.release()
+	in.kept = nil
 	in.ended = true
 }
 
 // next settles the event in hand and gives the next one; nil: the end. The baton is given away while there is none, and while there is no
 // room for what the event in hand has sent.
 func (in *body) next(L *lua.LState) *agent.Event {
-	if in.ended {
-		return nil
+	for !in.ended {
+		in.leave(L)
+		in.b.vm.Pause(L)
+		ev, err := in.src.TryNext()
+		if ev == nil && err == nil {
+			err = in.b.vm.Block(L, in.what, in.wait)
+			ev = in.got
+		}
+		if err != nil {
+			in.over(L, err)
+			return nil
+		}
+		in.inHand = true
+		if ev.Chore() == nil {
+			return ev
+		}
+		in.closes(L, ev)
 	}
-	in.release()
-	in.b.vm.Pause(L)
-	ev, err := in.src.TryNext()
-	if ev == nil && err == nil {
-		err = in.b.vm.Block(L, in.what, in.wait)
-		ev = in.got
-	}
-	if err != nil {
-		in.over(L, err)
-		return nil
-	}
-	in.inHand = true
-	return ev
+	return nil
 }
 
 // over ends the body because there is no next event. Unless that is an ordinary end, it raises.
@@ -121,7 +180,9 @@ func (in *body) reject(L *lua.LState, ev *agent.Event, cause error) {
 	if err != nil {
 		in.over(L, err)
 	}
-	in.inHand = in.src.Current() != nil // the rest of a batch
+	if in.inHand = in.src.Current() != nil; !in.inHand { // else it is the rest of a batch
+		in.kept = nil
+	}
 }
 
 // undecodable is an error that another attempt cannot mend.
@@ -146,17 +207,17 @@ func (in *body) decode(L *lua.LState, ev *agent.Event) lua.LValue {
 }
 
 // own makes sure that the running task is the body itself: nobody else may read its stream.
-func (in *body) own(a *args) {
+func (in *body) own(a *arg.Args) {
 	if local, ok := (*in.b.vm.Local()).(*body); !ok || local != in {
-		a.fail("%s: a stream is read only by the function of its agent, '%s', while it runs", a.name, in.agent.def.Name)
+		a.Fail("%s: a stream is read only by the function of its agent, '%s', while it runs", a.Name, in.agent.def.Name)
 	}
 }
 
 // handOf gives the event in hand of this body, for the body and the tasks it waits for.
-func (in *body) handOf(a *args) *agent.Event {
+func (in *body) handOf(a *arg.Args) *agent.Event {
 	h, ok := in.b.hand()
 	if !ok || h.body != in {
-		a.fail("%s: there is no event in hand: call it inside the loop over the stream", a.name)
+		a.Fail("%s: there is no event in hand: call it inside the loop over the stream", a.Name)
 	}
 	return h.event()
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/record"
 	"faust/luabind/vm"
 	"faust/runtime/agent"
@@ -33,40 +33,41 @@ func (b *binding) channelKind(L *lua.LState) *lua.LTable {
 func (b *binding) appChannel(L *lua.LState) int {
 	a := b.call(L, "app.channel")
 	b.declare(a)
-	o := a.options("value", "maxsize")
-	a.done()
-	size, _ := o.integer("maxsize", 1, math.MaxInt32)
+	o := a.Options()
+	a.Done()
+	size, _ := o.Integer("maxsize")
 	b.names.channels++
 	key, err := b.reg.Codec(lua.LNil, "string")
 	if err != nil {
-		a.raise(err)
+		a.Raise(err)
 	}
 	c := &channelObject{queue: agent.NewChannel(fmt.Sprintf("channel-%d", b.names.channels), size), key: key, val: b.codec(o, "value", "json")}
+	b.app.Channels = append(b.app.Channels, c.queue)
 	L.Push(object(c, b.kinds.channel))
 	return 1
 }
 
 // channelPut is channel:put(value, { key= }): waits while the channel is full.
 func (b *binding) channelPut(L *lua.LState) int {
-	c, a := method[*channelObject](L, "channel", "put")
+	c, a := arg.Method[*channelObject](L, "channel:put")
 	b.running(a)
-	v := a.value("the value")
-	o := a.options("key")
-	a.done()
-	b.put(a, c, o.value("key"), v)
+	v := a.Value("the value")
+	o := a.Options()
+	a.Done()
+	b.put(a, c, o.Value("key"), v)
 	return 0
 }
 
 // put queues a value, and waits if the channel is full.
-func (b *binding) put(a *args, c *channelObject, key, v lua.LValue) {
+func (b *binding) put(a *arg.Args, c *channelObject, key, v lua.LValue) {
 	r := topic.Record{Timestamp: time.Now().UnixMilli()}
 	var err error
 	if r.Value, err = c.val.Encode(a.L, nil, v); err != nil {
-		a.raise(err)
+		a.Raise(err)
 	}
 	if key != lua.LNil {
 		if r.Key, err = c.key.Encode(a.L, nil, key); err != nil {
-			a.raise(err)
+			a.Raise(err)
 		}
 	}
 	if c.queue.TryPut(r) {
@@ -74,16 +75,16 @@ func (b *binding) put(a *args, c *channelObject, key, v lua.LValue) {
 	}
 	what := "put into " + c.queue.Name()
 	if err := b.vm.Block(a.L, what, func(ctx context.Context) error { return c.queue.Put(ctx, r) }); err != nil {
-		a.raise(b.waited(err, what))
+		a.Raise(b.waited(err, what))
 	}
 }
 
 // channelGet is channel:get(timeout) -> value; nil if there was none in that time.
 func (b *binding) channelGet(L *lua.LState) int {
-	c, a := method[*channelObject](L, "channel", "get")
+	c, a := arg.Method[*channelObject](L, "channel:get")
 	b.running(a)
-	timeout, limited := a.maybeDuration("the timeout")
-	a.done()
+	timeout, limited := a.MaybeDuration("the timeout")
+	a.Done()
 	if !limited {
 		timeout = -1
 	}
@@ -93,7 +94,7 @@ func (b *binding) channelGet(L *lua.LState) int {
 
 // channelNext is what for v in channel do calls.
 func (b *binding) channelNext(L *lua.LState) int {
-	c, a := method[*channelObject](L, "channel", "get")
+	c, a := arg.Method[*channelObject](L, "channel:get")
 	b.running(a)
 	b.vm.Pause(L)
 	L.Push(b.take(a, c, -1))
@@ -101,7 +102,7 @@ func (b *binding) channelNext(L *lua.LState) int {
 }
 
 // take gives the next value, waiting for at most timeout (negative: as long as it takes).
-func (b *binding) take(a *args, c *channelObject, timeout time.Duration) lua.LValue {
+func (b *binding) take(a *arg.Args, c *channelObject, timeout time.Duration) lua.LValue {
 	r, ok := c.queue.TryGet()
 	if !ok {
 		what := "get from " + c.queue.Name()
@@ -118,7 +119,7 @@ func (b *binding) take(a *args, c *channelObject, timeout time.Duration) lua.LVa
 			return lua.LNil
 		}
 		if err != nil {
-			a.raise(b.waited(err, what))
+			a.Raise(b.waited(err, what))
 		}
 	}
 	v, err := c.val.Decode(a.L, r.Value)

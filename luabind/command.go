@@ -3,6 +3,7 @@ package luabind
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/luabind/vm"
 	"faust/runtime/app"
@@ -54,19 +56,18 @@ var (
 	shortFlag   = regexp.MustCompile(`^-[A-Za-z]$`)
 )
 
-var itemTypes = []string{string(app.String), string(app.Int), string(app.Float), string(app.Bool), string(app.Duration), string(app.Path)}
-
 // appCommand is app.command('name', { help=, app.option(...), app.argument(...) }, function(options) ... end).
 func (b *binding) appCommand(L *lua.LState) int {
 	a := b.call(L, "app.command")
 	b.declare(a)
-	c := &app.Command{Name: a.text("the name"), Place: line(a.place())}
-	a.about(c.Name)
+	c := &app.Command{Name: a.Text("the name"), Place: line(a.Place())}
+	a.About(c.Name)
 	b.checkCommandName(a, c.Name)
-	o := a.mixed("help")
-	c.Help = o.text("help")
-	fn := a.function()
-	takeItems(a, c, o.items())
+	o := a.Mixed()
+	c.Help = o.Text("help")
+	fn := a.Function()
+	takeItems(a, c, o.Items())
+	b.bodies = append(b.bodies, code{"command " + c.Name, fn})
 	c.Run = b.commandRun(c, fn)
 	b.app.Commands = append(b.app.Commands, c)
 	return 0
@@ -78,29 +79,29 @@ func line(p fault.Place) string {
 	return p.String()
 }
 
-func (b *binding) checkCommandName(a *args, name string) {
+func (b *binding) checkCommandName(a *arg.Args, name string) {
 	switch {
 	case !commandName.MatchString(name):
-		a.fail("%s: a command's name has letters, digits, '-' and '_', and begins with a letter", a.of)
+		a.Fail("%s: a command's name has letters, digits, '-' and '_', and begins with a letter", a.Of())
 	case slices.Contains(app.BuiltinCommands(), name):
-		a.hint("give it another name", "%s: the command '%s' is built in", a.of, name)
+		a.Hint("give it another name", "%s: the command '%s' is built in", a.Of(), name)
 	case app.Reserved(name):
-		a.hint("give it another name", "%s: the name '%s' is reserved for a command of a later version", a.of, name)
+		a.Hint("give it another name", "%s: the name '%s' is reserved for a command of a later version", a.Of(), name)
 	}
 	for _, c := range b.app.Commands {
 		if c.Name == name {
-			a.fail("%s: there is a command of that name already, declared at %s", a.of, c.Place)
+			a.Fail("%s: there is a command of that name already, declared at %s", a.Of(), c.Place)
 		}
 	}
 }
 
 // takeItems sorts the options and arguments of a command.
-func takeItems(a *args, c *app.Command, values []lua.LValue) {
+func takeItems(a *arg.Args, c *app.Command, values []lua.LValue) {
 	var items []*commandItem
 	for i, v := range values {
 		item, ok := as[*commandItem](v)
 		if !ok {
-			a.fail("%s: item %d is %s, expected app.option(...) or app.argument(...)", a.of, i+1, fault.Describe(v))
+			a.Fail("%s: item %d is %s, expected app.option(...) or app.argument(...)", a.Of(), i+1, fault.Describe(v))
 		}
 		for _, other := range items {
 			checkClash(a, item, other)
@@ -118,90 +119,107 @@ func takeItems(a *args, c *app.Command, values []lua.LValue) {
 }
 
 // checkClash refuses two items that the function could not tell apart, or the command line.
-func checkClash(a *args, item, other *commandItem) {
+func checkClash(a *arg.Args, item, other *commandItem) {
 	switch {
 	case field(item.name()) == field(other.name()):
-		a.fail("%s: '%s' is declared twice: first at %s", a.of, item.name(), other.place())
+		a.Fail("%s: '%s' is declared twice: first at %s", a.Of(), item.name(), other.place())
 	case item.option == nil || other.option == nil:
 	case item.option.Short != "" && item.option.Short == other.option.Short:
-		a.fail("%s: '-%s' is declared twice: first at %s", a.of, item.option.Short, other.place())
+		a.Fail("%s: '-%s' is declared twice: first at %s", a.Of(), item.option.Short, other.place())
 	case item.option.Kind == app.Bool && other.option.Name == "no-"+item.option.Name,
 		other.option.Kind == app.Bool && item.option.Name == "no-"+other.option.Name:
-		a.fail("%s: --%s and --%s mean the same: an option of type bool has its --no- form by itself", a.of, other.option.Name, item.option.Name)
+		a.Fail("%s: --%s and --%s mean the same: an option of type bool has its --no- form by itself", a.Of(), other.option.Name, item.option.Name)
 	}
 }
 
 // checkAfter refuses an argument that could never be given.
-func checkAfter(a *args, arg, before *app.Argument) {
+func checkAfter(a *arg.Args, next, before *app.Argument) {
 	if before.Multiple {
-		a.fail("%s: argument '%s' comes after '%s', which takes all that are left", a.of, arg.Name, before.Name)
+		a.Fail("%s: argument '%s' comes after '%s', which takes all that are left", a.Of(), next.Name, before.Name)
 	}
-	if arg.Required && !before.Required {
-		a.fail("%s: argument '%s' is required, but '%s' before it is not", a.of, arg.Name, before.Name)
+	if next.Required && !before.Required {
+		a.Fail("%s: argument '%s' is required, but '%s' before it is not", a.Of(), next.Name, before.Name)
 	}
 }
 
 // field is the name under which the function finds an option: max_messages of --max-messages.
 func field(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
-// appOption is app.option('-n', '--max-messages', { type=, default=, env=, required=, choices=, min=, max=, multiple=, help= }).
+// appOption is app.option('-n', '--max-messages', { type=, default=, env=, required=, choices=, min=, max=, multiple=, help=, secret= }).
 func (b *binding) appOption(L *lua.LState) int {
 	a := b.call(L, "app.option")
 	b.declare(a)
-	opt := &app.Option{Place: line(a.place())}
+	opt := &app.Option{Place: line(a.Place())}
 	takeFlags(a, opt)
-	a.about("--" + opt.Name)
-	o := a.options("type", "default", "env", "required", "choices", "min", "max", "multiple", "help")
-	a.done()
-	opt.Kind, opt.Help, opt.Env = kindOf(o), o.text("help"), o.text("env")
-	opt.Required, opt.Multiple = o.boolean("required"), o.boolean("multiple")
+	a.About("--" + opt.Name)
+	o := a.Options()
+	a.Done()
+	opt.Kind, opt.Help, opt.Env = kindOf(o), o.Text("help"), o.Text("env")
+	opt.Required, opt.Multiple = o.Boolean("required"), o.Boolean("multiple")
 	takeLimits(o, opt)
 	opt.Choices = choicesOf(o, opt.Kind)
 	opt.Default = defaultsOf(o, opt)
+	opt.Secret = o.Boolean("secret")
+	checkSecret(o, opt)
 	L.Push(object(&commandItem{option: opt}, b.kinds.item))
 	return 1
 }
 
+// checkSecret refuses what would show a secret, or make no text of it.
+func checkSecret(o arg.Options, opt *app.Option) {
+	if !opt.Secret {
+		return
+	}
+	for _, name := range []string{"default", "choices", "multiple"} {
+		if o.Has(name) {
+			o.Fail(name, "option '%s' of %s does not go with secret = true", name, o.Args().Of())
+		}
+	}
+	if opt.Kind != app.String {
+		o.Fail("type", "%s: a secret is of the type string", o.Args().Of())
+	}
+}
+
 // takeFlags takes '-n' and '--max-messages', in any order; the short one may be left out.
-func takeFlags(a *args, opt *app.Option) {
-	for text, more := a.text("the name, as '--max-messages',"), true; more; text, more = a.maybeText() {
+func takeFlags(a *arg.Args, opt *app.Option) {
+	for text, more := a.Text("the name, as '--max-messages',"), true; more; text, more = a.MaybeText() {
 		switch {
 		case longFlag.MatchString(text) && opt.Name == "":
 			opt.Name = text[2:]
 		case shortFlag.MatchString(text) && opt.Short == "":
 			opt.Short = text[1:]
 		default:
-			a.fail("app.option: the name is '%s', expected a form like '--max-messages', or '-n' before it", text)
+			a.Fail("app.option: the name is '%s', expected a form like '--max-messages', or '-n' before it", text)
 		}
 	}
 	switch {
 	case opt.Name == "":
-		a.fail("app.option: '-%s' needs a long name as well: app.option('-%s', '--name', ...)", opt.Short, opt.Short)
+		a.Fail("app.option: '-%s' needs a long name as well: app.option('-%s', '--name', ...)", opt.Short, opt.Short)
 	case opt.Name == "help" || opt.Short == "h":
-		a.fail("app.option: --help and -h are built in")
+		a.Fail("app.option: --help and -h are built in")
 	}
 }
 
-func kindOf(o options) app.Kind {
-	if k := o.word("type", itemTypes...); k != "" {
+func kindOf(o arg.Options) app.Kind {
+	if k := o.Text("type"); k != "" {
 		return app.Kind(k)
 	}
 	return app.String
 }
 
 // takeLimits reads min and max; a duration's may be written as one.
-func takeLimits(o options, opt *app.Option) {
+func takeLimits(o arg.Options, opt *app.Option) {
 	read := func(name string) *float64 {
 		n, ok := 0.0, false
 		switch opt.Kind {
 		case app.Int, app.Float:
-			n, ok = o.number(name)
+			n, ok = o.Number(name)
 		case app.Duration:
-			d, given := o.duration(name)
+			d, given := o.Duration(name)
 			n, ok = d.Seconds(), given
 		default:
-			if o.has(name) {
-				o.fail(name, "option '%s' of %s is for the types int, float and duration, not for %s", name, o.args.of, opt.Kind)
+			if o.Has(name) {
+				o.Fail(name, "option '%s' of %s is for the types int, float and duration, not for %s", name, o.Args().Of(), opt.Kind)
 			}
 		}
 		if !ok {
@@ -210,17 +228,17 @@ func takeLimits(o options, opt *app.Option) {
 		return &n
 	}
 	if opt.Min, opt.Max = read("min"), read("max"); opt.Min != nil && opt.Max != nil && *opt.Min > *opt.Max {
-		o.fail("max", "%s: max is less than min", o.args.of)
+		o.Fail("max", "%s: max is less than min", o.Args().Of())
 	}
 }
 
 // choicesOf reads the list of choices, each of which has to be a value of the kind.
-func choicesOf(o options, kind app.Kind) []string {
+func choicesOf(o arg.Options, kind app.Kind) []string {
 	var choices []string
-	for _, v := range o.list("choices", "a list of values") {
+	for _, v := range o.List("choices") {
 		text, err := checked(&app.Option{Kind: kind}, v)
 		if err != nil {
-			o.fail("choices", "option 'choices' of %s has %s: %s", o.args.of, fault.Describe(v), err)
+			o.Fail("choices", "option 'choices' of %s has %s: %s", o.Args().Of(), fault.Describe(v), err)
 		}
 		choices = append(choices, text)
 	}
@@ -241,22 +259,22 @@ func checked(opt *app.Option, v lua.LValue) (string, error) {
 }
 
 // defaultsOf reads the default, which has to be what the option allows; a list if it may be given several times.
-func defaultsOf(o options, opt *app.Option) []string {
-	if !o.has("default") {
+func defaultsOf(o arg.Options, opt *app.Option) []string {
+	if !o.Has("default") {
 		return nil
 	}
 	if opt.Required {
-		o.fail("default", "%s: an option that is required has no use for a default", o.args.of)
+		o.Fail("default", "%s: an option that is required has no use for a default", o.Args().Of())
 	}
-	values := []lua.LValue{o.value("default")}
+	values := []lua.LValue{o.Value("default")}
 	if t, ok := values[0].(*lua.LTable); ok && opt.Multiple {
-		values = options{args: o.args, table: t}.items()
+		values = arg.Items(t)
 	}
 	texts := []string{}
 	for _, v := range values {
 		text, err := checked(opt, v)
 		if err != nil {
-			o.fail("default", "option 'default' of %s is %s: %s", o.args.of, fault.Describe(v), err)
+			o.Fail("default", "option 'default' of %s is %s: %s", o.Args().Of(), fault.Describe(v), err)
 		}
 		texts = append(texts, text)
 	}
@@ -267,19 +285,19 @@ func defaultsOf(o options, opt *app.Option) []string {
 func (b *binding) appArgument(L *lua.LState) int {
 	a := b.call(L, "app.argument")
 	b.declare(a)
-	arg := &app.Argument{Name: a.text("the name"), Required: true, Place: line(a.place())}
-	a.about(arg.Name)
-	if !commandName.MatchString(arg.Name) {
-		a.fail("%s: an argument's name has letters, digits, '-' and '_', and begins with a letter", a.of)
+	item := &app.Argument{Name: a.Text("the name"), Required: true, Place: line(a.Place())}
+	a.About(item.Name)
+	if !commandName.MatchString(item.Name) {
+		a.Fail("%s: an argument's name has letters, digits, '-' and '_', and begins with a letter", a.Of())
 	}
-	o := a.options("type", "required", "multiple", "choices", "help")
-	a.done()
-	arg.Kind, arg.Multiple, arg.Help = kindOf(o), o.boolean("multiple"), o.text("help")
-	arg.Choices = choicesOf(o, arg.Kind)
-	if o.has("required") {
-		arg.Required = o.boolean("required")
+	o := a.Options()
+	a.Done()
+	item.Kind, item.Multiple, item.Help = kindOf(o), o.Boolean("multiple"), o.Text("help")
+	item.Choices = choicesOf(o, item.Kind)
+	if o.Has("required") {
+		item.Required = o.Boolean("required")
 	}
-	L.Push(object(&commandItem{argument: arg}, b.kinds.item))
+	L.Push(object(&commandItem{argument: item}, b.kinds.item))
 	return 1
 }
 
@@ -291,7 +309,11 @@ func (b *binding) commandRun(c *app.Command, fn *lua.LFunction) func(ctx context
 	what := "in command '" + c.Name + "'"
 	return func(ctx context.Context, in app.Input) (code int, err error) {
 		err = b.vm.Run(ctx, "command "+c.Name, false, func(L *lua.LState) error {
-			values, err := b.vm.Call(L, what, fn, 1, b.commandOptions(L, c, in))
+			given, err := b.withSecrets(L, c, in)
+			if err != nil {
+				return err
+			}
+			values, err := b.vm.Call(L, what, fn, 1, b.commandOptions(L, c, given))
 			if err != nil {
 				return err
 			}
@@ -302,18 +324,39 @@ func (b *binding) commandRun(c *app.Command, fn *lua.LFunction) func(ctx context
 	}
 }
 
+// withSecrets asks, on a terminal, for the secret options that were not given. An empty answer gives none.
+func (b *binding) withSecrets(L *lua.LState, c *app.Command, in app.Input) (app.Input, error) {
+	out := maps.Clone(in)
+	for i := range c.Options {
+		o := &c.Options[i]
+		if _, given := in[o.Name]; given || !o.Secret || !b.module.Interactive() {
+			continue
+		}
+		answer, err := b.module.AskSecret(L, "--"+o.Name+":")
+		switch {
+		case err != nil:
+			return nil, err
+		case answer != "":
+			out[o.Name] = []string{answer}
+		case o.Required:
+			return nil, usage("command '%s': --%s is missing", c.Name, o.Name)
+		}
+	}
+	return out, nil
+}
+
 // commandCode makes the exit code of what the function returned.
 func commandCode(c *app.Command, v lua.LValue) (int, error) {
 	if v == lua.LNil {
 		return 0, nil
 	}
-	code, ok := toInt(v, 0, 255)
+	code, ok := arg.Whole(v, 0, 255)
 	if !ok {
 		e := usage("command '%s' returned %s, expected nothing or an exit code from 0 to 255", c.Name, fault.Describe(v))
 		e.Hints = []string{"print with say(...); fail(...) ends a command with a message and exit code 1"}
 		return 0, e
 	}
-	return code, nil
+	return int(code), nil
 }
 
 // commandOptions makes the table that the function gets: options.max_messages of --max-messages.
@@ -336,6 +379,9 @@ func (b *binding) commandOptions(L *lua.LState, c *app.Command, in app.Input) *l
 	}
 	for _, o := range c.Options {
 		put(o.Name, o.Kind, o.Multiple)
+		if texts := in[o.Name]; o.Secret && len(texts) > 0 {
+			t.RawSetString(field(o.Name), b.module.NewSecret(L, texts[0]))
+		}
 	}
 	for _, a := range c.Arguments {
 		put(a.Name, a.Kind, a.Multiple)

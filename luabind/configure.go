@@ -6,7 +6,9 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
+	"faust/luabind/module"
 	"faust/luabind/vm"
 	"faust/runtime/app"
 )
@@ -28,17 +30,17 @@ func (c *configured) layer() app.Layer {
 func (b *binding) configure(L *lua.LState) int {
 	a := b.call(L, "app.configure")
 	b.declare(a)
-	o := a.named(a.table("the table of settings"), app.SettingNames()...)
-	a.done()
-	for k, v := o.table.Next(lua.LNil); k != lua.LNil; k, v = o.table.Next(k) {
+	o := a.Names(a.Table("the table of settings", "a table"))
+	a.Done()
+	for k, v := o.Table().Next(lua.LNil); k != lua.LNil; k, v = o.Table().Next(k) {
 		name, ok := k.(lua.LString)
 		if !ok {
-			a.fail("app.configure: settings have names, here is %s without one", fault.Describe(v))
+			a.Fail("app.configure: settings have names, here is %s without one", fault.Describe(v))
 		}
 		b.set(o, string(name), v)
 	}
 	if err := b.resolve(); err != nil {
-		a.raise(err)
+		a.Raise(err)
 	}
 	if !b.app.Settings.Strict {
 		b.vm.Relax()
@@ -47,22 +49,27 @@ func (b *binding) configure(L *lua.LState) int {
 }
 
 // set takes one setting of app.configure.
-func (b *binding) set(o options, name string, v lua.LValue) {
+func (b *binding) set(o arg.Options, name string, v lua.LValue) {
 	c := &b.settings
 	if first, ok := c.places[name]; ok {
-		o.fail(name, "setting '%s' is set twice: first at %s", name, first)
+		o.Fail(name, "setting '%s' is set twice: first at %s", name, first)
 	}
 	setting, _ := app.Lookup(name)
 	text, ok := settingText(setting.Kind, v)
-	if !ok {
-		o.wrong(name, v, "a "+setting.Kind)
+	if secret, hidden := module.Reveal(v); hidden {
+		if text, ok = secret, setting.Kind == "text"; !setting.Hides() {
+			o.Fail(name, "setting '%s' is shown in banner and logs, so it cannot be a secret", name)
+		}
 	}
-	place := o.args.place()
+	if !ok {
+		o.Wrong(name, v, "a "+setting.Kind)
+	}
+	place := o.Args().Place()
 	origin := app.Origin("app.configure (" + place.String() + ")")
 	_, err := app.Resolve(app.LayerOf(origin, map[string]string{name: text}))
 	var bad *app.SettingError
 	if errors.As(err, &bad) {
-		o.fail(name, "setting '%s' cannot be %s: %s", name, quoted(bad.Value), bad.Reason)
+		o.Fail(name, "setting '%s' cannot be %s: %s", name, quoted(bad.Value), bad.Reason)
 	}
 	if c.texts == nil {
 		c.texts, c.origins, c.places = map[string]string{}, map[string]app.Origin{}, map[string]fault.Place{}

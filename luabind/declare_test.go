@@ -24,10 +24,21 @@ func TestRefused(t *testing.T) {
 		"assigned":            {`app.topic = 1`, "app is read only: 'topic' cannot be assigned", ""},
 		"colon":               {`app:topic('orders')`, "app.topic is called with a dot", ""},
 		"dot":                 {"local t = app.topic('orders')\nt.send{ value = 1 }", "send is a method: it is called with a colon", ""},
-		"not in this version": {`app.table('x', { default = 0 })`, "app.table is not in this version", ""},
-		"group_by":            {"local t = app.topic('orders')\nt:group_by('x')", "topic:group_by is not in this version", ""},
-		"merge":               {`app.merge()`, "app.merge is not in this version", ""},
-		"exactly once":        {`app.configure { processing_guarantee = 'exactly_once' }`, "exactly_once is not in this version", ""},
+		"not in this version": {`app.keep 'x'`, "app.keep is not in this version", ""},
+		"group_by a field":    {"local T = app.record('T', { country = 'string' })\napp.topic('orders', { value = T }):group_by('contry')", "topic:group_by('contry'): T has no field 'contry'", "did you mean 'country'?"},
+		"group_by a function": {"local t = app.topic('orders')\nt:group_by('x', function() end)\nt:group_by('x', function() end)", "topic:group_by('x') is declared twice: first at ", ""},
+		"group_by letters":    {"local t = app.topic('orders')\nlocal a = app.agent('a', t, function() end)\na.dead_letters:group_by('x')", "topic:group_by('x'): the topic  is a topic of the app's own", ""},
+		"group_by nameless":   {"local t = app.topic('orders')\napp.agent(t:group_by('x'), function() end)", "app.agent: an agent of grouped messages needs a name", ""},
+		"group_by taken":      {"local t = app.topic('orders')\napp.agent('orders-by-x', t, function() end)\nt:group_by('x')", "needs an agent of its own called 'orders-by-x'", ""},
+		"group_by topic":      {"local t = app.topic('orders')\napp.topic('app-orders-by-x-repartition')\nt:group_by('x')", "orders:group_by('x') needs a topic of its own called 'app-orders-by-x-repartition'", ""},
+		"merge nothing":       {`app.merge()`, "app.merge: a topic is missing", ""},
+		"merge one":           {"app.merge(app.topic('a'))", "app.merge: one topic is nothing to merge", ""},
+		"merge twice":         {"local a = app.topic('a')\napp.merge(a, a)", "app.merge: the topic a is there twice", ""},
+		"merge unlike":        {"app.merge(app.topic('a'), app.topic('b', { value = 'string' }))", "app.merge: a has values of type json, b of type string", "an agent each"},
+		"merge no topic":      {"app.merge(app.topic('a'), 'b')", "expected a topic", ""},
+		"merged, nameless":    {"app.agent(app.merge(app.topic('a'), app.topic('b')), function() end)", "app.agent: an agent of several topics needs a name", ""},
+		"a list of topics":    {"app.agent('x', { app.topic('a'), app.topic('b') }, function() end)", "the source is a list of topics", "app.merge"},
+		"guarantee":           {`app.configure { processing_guarantee = 'exactly_onec' }`, "expected one of: at_least_once, exactly_once", ""},
 
 		"unknown setting":    {`app.configure { web_prot = 1 }`, "unknown option 'web_prot' for app.configure", "did you mean 'web_port'?"},
 		"bad setting":        {`app.configure { web_port = 99999 }`, "setting 'web_port' cannot be '99999'", ""},
@@ -44,7 +55,7 @@ func TestRefused(t *testing.T) {
 		"unknown option":       {`app.topic('a', { partitons = 3 })`, "unknown option 'partitons' for app.topic('a')", "did you mean 'partitions'?  known: key, value, partitions"},
 		"option's type":        {`app.topic('a', { partitions = 'x' })`, `option 'partitions' of app.topic('a') is the string "x", expected a whole number from 1 to 10000`, ""},
 		"fraction":             {`app.topic('a', { partitions = 1.5 })`, "expected a whole number", ""},
-		"duration":             {`app.topic('a', { retention = '7 moons' })`, `option 'retention' of app.topic('a') is the string "7 moons": expected a duration`, ""},
+		"duration":             {`app.topic('a', { retention = '7 moons' })`, `option 'retention' of app.topic('a') is the string "7 moons", expected a duration`, ""},
 		"partitioner":          {`app.topic('a', { partitioner = 'murmur3' })`, "expected one of: murmur2, crc32", "did you mean 'murmur2'?"},
 		"unknown codec":        {`app.topic('a', { value = 'jsn' })`, "unknown codec 'jsn'", "did you mean 'json'?"},
 		"options without name": {`app.topic('a', { 'json' })`, "the options have names", ""},
@@ -65,12 +76,41 @@ func TestRefused(t *testing.T) {
 		"retry policy":           {"local t = app.topic('a')\napp.agent(t, { on_error = { retries = 3 } }, function() end)", "unknown option 'retries'", "did you mean 'retry'?"},
 		"backoff":                {"local t = app.topic('a')\napp.agent(t, { on_error = { retry = 3, backoff = { 'x' } } }, function() end)", "expected a duration, or a list of them", ""},
 		"sink":                   {"local t = app.topic('a')\napp.agent(t, { sinks = { 'out' } }, function() end)", "expected a list of topics and functions", ""},
-		"tables":                 {"local t = app.topic('a')\napp.agent(t, { tables = {} }, function() end)", "tables are not in this version", ""},
-		"several sources":        {"local t = app.topic('a')\napp.agent('x', { t, t }, function() end)", "several topics as a source", ""},
-		"internal topic taken":   {"app.configure { id = 'i' }\napp.topic('i-x')\napp.agent('x', function() end) -- here\n", "agent 'x' needs a topic of its own called 'i-x', but that is topic 'i-x'", "another name"},
-		"dead letters taken":     {"app.configure { id = 'i' }\nlocal t = app.topic('i-x-dead-letter')\napp.agent('x', t, function() end) -- here\n", "called 'i-x-dead-letter'", ""},
+		"tables":                 {"local t = app.topic('a')\napp.agent(t, { tables = { x = 1 } }, function() end)", "option 'tables' of app.agent('a') is a table, expected a list of tables", ""},
+		"page's table a name":    {"app.table('totals')\napp.page('/t/{id}/', { table = 'totals', key = 'id' }, function() end)", `option 'table' of app.page('/t/{id}/') is the string "totals", expected what app.table gives`, "app.tables['totals'] gives it"},
+		"page's table typo":      {"app.table('totals')\napp.page('/t/{id}/', { table = 'total', key = 'id' }, function() end)", `is the string "total", expected what app.table gives`, "did you mean 'totals'?"},
+		"page's table topic":     {"app.page('/t/{id}/', { table = app.topic('a'), key = 'id' }, function() end)", "option 'table' of app.page('/t/{id}/') is the topic a", ""},
+		"page's key typo":        {"local t = app.table('t')\napp.page('/t/{country}/{x}', { table = t, key = 'contry' }, function() end)", "option 'key' of app.page('/t/{country}/{x}') is 'contry', expected one of: country, x", "did you mean 'country'?"},
+		"page's key nowhere":     {"local t = app.table('t')\napp.page('/t/*', { table = t, key = 'id' }, function() end)", "the path '/t/*' has no part that could be the key", ""},
+		"page without key":       {"local t = app.table('t')\napp.page('/t/{id}/', { table = t }, function() end)", "table = ... needs key = '...'", ""},
+		"page without table":     {"app.page('/t/{id}/', { key = 'id' }, function() end)", "key = 'id' needs table = ...", ""},
+		"page's local table":     {"local t = app.table('t', { scope = 'partition' })\napp.page('/t/{id}/', { table = t, key = 'id' }, function() end)", "table 't' has scope = 'partition'", ""},
+		"table twice":            {"app.table('t')\napp.table('t')", "table 't' is declared twice: first at", "app.tables['t'] gives it"},
+		"table's name":           {"app.table('a b')", "'a b' cannot be the name of a table", ""},
+		"table's option":         {"app.table('t', { defualt = 0 })", "unknown option 'defualt' for app.table('t')", "did you mean 'default'?"},
+		"table's scope":          {"app.table('t', { scope = 'local' })", "option 'scope' of app.table('t') is 'local', expected one of: key, partition", ""},
+		"table's codec":          {"app.table('t', { value = 'flaot' })", "unknown codec 'flaot'", "did you mean 'float'?"},
+		"table's default":        {"app.table('t', { default = 'x', value = 'int' })", "not an int: it is the string \"x\", expected int", ""},
+		"table's default null":   {"app.table('t', { default = null })", "option 'default' of app.table('t') is null, expected a value; without one it is nil", ""},
+		"set of records":         {"local R = app.record('R', { a = 'int' })\napp.set_table('s', { value = R })", "value = R: members are texts, numbers and booleans", ""},
+		"set with a default":     {"app.set_table('s', { default = {} })", "unknown option 'default'", ""},
+		"set table twice":        {"app.table('s')\napp.set_table('s')", "table 's' is declared twice", ""},
+		"set read":               {"local s = app.set_table('s')\nprint(#s.x)", "table 's' cannot be read while the file is being loaded", "app.task"},
+		"set written":            {"local s = app.set_table('s')\ns:add('x', 1)", "table 's' cannot be written while the file is being loaded", ""},
+		"table with a colon":     {"app:table('t')", "app.table is called with a dot, not with a colon", ""},
+		"table read":             {"local t = app.table('t')\nprint(t.x)", "table 't' cannot be read while the file is being loaded", "app.task"},
+		"table written":          {"local t = app.table('t')\nt.x = 1", "table 't' cannot be written while the file is being loaded", "default ="},
+		"table gone through":     {"local t = app.table('t')\nfor k in pairs(t) do end", "table 't' cannot be read while the file is being loaded", ""},
+		"changelog taken":        {"app.configure { id = 'i' }\napp.topic('i-t-changelog')\napp.table('t') -- here\n", "table 't' needs a topic of its own called 'i-t-changelog', but that is topic 'i-t-changelog'", "another name"},
+		"tables of the agent":    {"local t = app.topic('a')\napp.agent(t, { tables = { t } }, function() end)", "option 'tables' of app.agent('a') is the topic a, expected a list of tables", ""},
+		"partitioners": {"local t = app.table('t')\nlocal function use(s) for v in s do t[v] = 1 end end\napp.agent(app.topic('a'), use)\napp.agent(app.topic('b', { partitioner = 'crc32' }), use)",
+			"table 't' is used by agent 'a', whose topic a has partitioner 'murmur2', and by agent 'b', whose topic b has 'crc32': a key would be in two places", "one partitioner"},
+		"partitions": {"local t = app.table('t')\nlocal function use(s) for v in s do t[v] = 1 end end\napp.agent(app.topic('a', { partitions = 4 }), use)\napp.agent(app.topic('b', { partitions = 8 }), use)",
+			"table 't' is used by agent 'a', whose topic a has 4 partitions, and by agent 'b', whose topic b has 8: a key would be in two places", "b:group_by('...')"},
+		"internal topic taken": {"app.configure { id = 'i' }\napp.topic('i-x')\napp.agent('x', function() end) -- here\n", "agent 'x' needs a topic of its own called 'i-x', but that is topic 'i-x'", "another name"},
+		"dead letters taken":   {"app.configure { id = 'i' }\nlocal t = app.topic('i-x-dead-letter')\napp.agent('x', t, function() end) -- here\n", "called 'i-x-dead-letter'", ""},
 
-		"timer interval":   {`app.timer('soon', function() end)`, `the interval is the string "soon": expected a duration`, ""},
+		"timer interval":   {`app.timer('soon', function() end)`, `the interval is the string "soon", expected a duration`, ""},
 		"timer twice":      {"app.timer(1, { name = 'a' }, function() end)\napp.crontab('* * * * *', { name = 'a' }, function() end)", "crontab 'a' is declared twice", ""},
 		"task twice":       {"app.task({ name = 'a' }, function() end)\napp.task({ name = 'a' }, function() end)", "task 'a' is declared twice", ""},
 		"crontab":          {`app.crontab('* * *', function() end)`, "cannot read '* * *': expected 5 fields", ""},
@@ -164,7 +204,7 @@ func TestDeclared(t *testing.T) {
 		t.Errorf("record %+v", r)
 	}
 	g := a.Agents[0]
-	if g.Name != "orders" || g.Concurrency != 4 || g.MaxFailures != 7 || !g.ManualAck || g.Help != "reads" || g.Topics[0].Name != "orders" || g.DeadLetter.Name != "shop-v2-orders-dead-letter" {
+	if g.Name != "orders" || g.Concurrency != 4 || g.MaxFailures != 7 || !g.ManualAck || g.Help != "reads" || g.Topics[0].Name != "orders" || g.DeadLetter != agent.LetterTopic("shop-v2-orders-dead-letter") {
 		t.Errorf("agent %+v", g)
 	}
 	if p, ok := g.Policy.(agent.RetryPolicy); !ok || p.Attempts != 3 || p.GiveUp != agent.Skip || len(p.Backoff) != 2 || p.Backoff[1] != time.Minute {
@@ -175,6 +215,9 @@ func TestDeclared(t *testing.T) {
 	}
 	if c := a.Agents[2]; c.Channel == nil || c.Topics != nil {
 		t.Errorf("agent %+v", c)
+	}
+	if c := a.Agents[2]; c.DeadLetter.Retention != -1 {
+		t.Errorf("dead letters of a channel's agent %+v", c.DeadLetter)
 	}
 	if d := a.Agents[3]; d.Topics[0].Name != "shop-v2-orders-dead-letter" || d.Private {
 		t.Errorf("agent %+v", d)
@@ -245,5 +288,19 @@ func TestDeclaringLaterIsRefused(t *testing.T) {
 		if !errors.As(err, &e) || !strings.Contains(e.Message, "it can only be used while the file is being loaded") || e.Place.Line != 2 {
 			t.Errorf("%s: %v", call, err)
 		}
+	}
+}
+
+// pairs goes through what app has, and cannot change it.
+func TestPairsOfApp(t *testing.T) {
+	t.Parallel()
+	s := load(t, `local n = 0
+		for name, value in pairs(app) do
+			n = n + 1
+			if name == 'topic' then print(type(value)) end
+		end
+		print(n > 15, pcall(function() app.topic = nil end))`)
+	if got := s.out.String(); !strings.HasPrefix(got, "function\ntrue\tfalse\t") {
+		t.Errorf("printed %q", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
+	"faust/luabind/arg"
 	"faust/luabind/record"
 	"faust/luabind/rewrite"
 	"faust/luabind/vm"
@@ -25,13 +26,6 @@ type changed struct {
 	*direct
 	sites []site
 	err   error // what is wrong with the literal of the send just tried
-}
-
-// site is a place that the pass changed, and what is known of it: it meets the same record type nearly always.
-type site struct {
-	rewrite.Site
-	schema *record.Schema
-	shape  *record.Shape
 }
 
 // arenaSize is how much is allocated at once for what is sent; a piece lives until all of it is stored.
@@ -55,7 +49,7 @@ func (d *direct) rewritten(chunk []ast.Stmt) ([]ast.Stmt, []lua.LValue) {
 func (c *changed) functions() []lua.LValue {
 	functions := map[string]lua.LGFunction{
 		rewrite.IsStream: isStream, rewrite.Each: c.each, rewrite.Keep: keep, rewrite.Direct: c.isDirect,
-		rewrite.Send: c.send, rewrite.Fail: c.fail, rewrite.IsRecord: isRecord, rewrite.Make: c.make,
+		rewrite.Send: c.send, rewrite.Fail: c.fail, rewrite.IsRecord: isRecord, rewrite.Make: c.make, rewrite.Add: addTo,
 	}
 	out := make([]lua.LValue, len(rewrite.Hidden))
 	for i, name := range rewrite.Hidden {
@@ -80,26 +74,57 @@ type loop struct {
 	body   *body
 	schema *record.Schema
 	fields []int          // numbers of the fields that are loop variables, -1: there is none of that name
+	sends  []lua.LValue   // that are loop variables
 	object *record.Object // nil: none yet
 }
 
-// each is (site, stream) -> iterator.
+// each is (site, stream, topics and types of the sends) -> iterator.
 func (c *changed) each(L *lua.LState) int {
 	s, _ := as[*stream](L.Get(2))
 	schema, _ := record.CodecSchema(s.body.agent.val)
 	l := &loop{d: c.direct, body: s.body, schema: schema}
-	for _, name := range c.sites[int(L.Get(1).(lua.LNumber))].Fields {
+	site := &c.sites[int(L.Get(1).(lua.LNumber))]
+	for _, name := range site.Fields {
 		l.fields = append(l.fields, schema.Index(name))
+	}
+	for i, n := range site.Sends {
+		l.sends = append(l.sends, c.sender(c.sites[n].Site, L.Get(3+2*i), L.Get(4+2*i), schema))
 	}
 	L.Push(L.NewFunction(l.next))
 	return 1
+}
+
+// sender makes what sends from the loop variable of a loop over records of type from; false: the send is not for it.
+func (c *changed) sender(at rewrite.Site, t, typ lua.LValue, from *record.Schema) lua.LValue {
+	s := &sender{changed: c, site: site{Site: at}}
+	s.topic, _ = as[*topicObject](t)
+	if s.topic == nil || !c.takes(&s.site, s.topic, typ) || at.Own != nil && !s.site.owned(from) {
+		return lua.LFalse
+	}
+	return &lua.LFunction{IsG: true, Env: c.b.vm.Globals(), GFunction: s.send}
+}
+
+// takes tells whether a send to t can be encoded from the values of the site, and what they are of its literal's record type.
+func (c *changed) takes(s *site, t *topicObject, typ lua.LValue) bool {
+	if c.b.app.Runtime() == nil {
+		return false
+	}
+	if s.Record == nil {
+		return true
+	}
+	schema, _ := record.SchemaOf(typ)
+	if declared, _ := record.CodecSchema(t.val); schema == nil || schema != declared {
+		return false
+	}
+	s.resolve(schema)
+	return true
 }
 
 // next gives the next record and its fields; nil at the end.
 func (l *loop) next(L *lua.LState) int {
 	in := l.body
 	if local, own := (*in.b.vm.Local()).(*body); !own || local != in {
-		in.own(&args{L: L, name: "for ... in stream"})
+		in.own(&arg.Args{L: L, Name: "for ... in stream"})
 	}
 	for {
 		ev := in.next(L)
@@ -108,8 +133,7 @@ func (l *loop) next(L *lua.LState) int {
 			return 1
 		}
 		if ev.Value == nil {
-			L.Push(l.d.b.reg.Null())
-			return 1
+			return l.null(L)
 		}
 		if l.object == nil || !l.object.Borrowed() { // kept by the script
 			l.object = l.schema.NewObject()
@@ -126,8 +150,17 @@ func (l *loop) next(L *lua.LState) int {
 				L.Push(l.object.Field(i))
 			}
 		}
-		return 1 + len(l.fields)
+		for _, send := range l.sends {
+			L.Push(send)
+		}
+		return 1 + len(l.fields) + len(l.sends)
 	}
+}
+
+// null gives a tombstone, which goes the way the script is written.
+func (l *loop) null(L *lua.LState) int {
+	L.Push(l.d.b.reg.Null())
+	return 1
 }
 
 // keep is (w) -> w: the script holds on to w, so its loop has to go on with another object.
@@ -140,65 +173,71 @@ func keep(L *lua.LState) int {
 	return 1
 }
 
-// isDirect is (site, t[, O]) -> bool: a send to t can be encoded from the values of the site.
+// isDirect is (site, t, O or nil, w or nil) -> bool: a send to t can be encoded from the values of the site.
 func (c *changed) isDirect(L *lua.LState) int {
+	s := &c.sites[int(L.Get(1).(lua.LNumber))]
 	t, ok := as[*topicObject](L.Get(2))
-	if ok = ok && c.b.app.Runtime() != nil; ok && L.GetTop() > 2 {
-		schema, _ := record.SchemaOf(L.Get(3))
-		declared, _ := record.CodecSchema(t.val)
-		if ok = schema != nil && schema == declared; ok {
-			c.shape(int(L.Get(1).(lua.LNumber)), schema)
-		}
+	if ok = ok && c.takes(s, t, L.Get(3)); ok && s.Own != nil {
+		w, is := record.ObjectOf(L.Get(4))
+		ok = is && s.owned(w.Schema())
 	}
 	L.Push(lua.LBool(ok))
 	return 1
 }
 
-// shape resolves the names of a site's literal for a record type.
-func (c *changed) shape(n int, schema *record.Schema) *record.Shape {
-	at := &c.sites[n]
-	if at.schema != schema {
-		names := at.Record
-		if names == nil {
-			names = at.Fields
-		}
-		at.schema, at.shape = schema, schema.Shape(names)
+// send is (site, t, O or nil[, w], values in a row) -> bool: what t:send{...} does; true: its literal is wrong, (fail) says how.
+func (c *changed) send(L *lua.LState) int {
+	s := &c.sites[int(L.Get(1).(lua.LNumber))]
+	t, _ := as[*topicObject](L.Get(2))
+	if s.Record != nil {
+		schema, _ := record.SchemaOf(L.Get(3))
+		s.resolve(schema)
 	}
-	return at.shape
+	return c.put(s, t, row{L: L, site: s, at: 4})
 }
 
-// send is (site, t, values in a row) -> bool: what t:send{...} does; true: its literal is wrong, (fail) says how.
-func (c *changed) send(L *lua.LState) int {
-	n := int(L.Get(1).(lua.LNumber))
-	t, _ := as[*topicObject](L.Get(2))
-	s := &c.sites[n]
-	key, value, at := lua.LValue(lua.LNil), lua.LValue(lua.LNil), 3
-	literal := 0
+// sender is a send that a loop was made ready for.
+type sender struct {
+	*changed
+	site  site
+	topic *topicObject
+}
+
+// send is ([w,] values in a row) -> bool.
+func (s *sender) send(L *lua.LState) int {
+	return s.put(&s.site, s.topic, row{L: L, site: &s.site, at: 1})
+}
+
+// put sends to t, which takes the site, what is in the row, and w before it if there are values of its own.
+func (c *changed) put(s *site, t *topicObject, row row) int {
+	L := row.L
+	if s.Own != nil {
+		row.own, _ = record.ObjectOf(L.Get(row.at))
+		row.at++
+		s.owned(row.own.Schema()) // who waited meanwhile may have met others
+	}
+	r := topic.Record{Topic: t.decl.Name, Partition: topic.Any}
+	a := arg.Args{L: L, Name: "topic:send"}
+	key, value := given{value: lua.LNil}, given{value: lua.LNil}
 	for _, name := range s.Fields {
 		switch {
 		case name == "key":
-			key = L.Get(at)
-		case s.Record != nil:
-			literal = at + 1
-			at += len(s.Record)
+			key = row.next()
+		case s.Record == nil:
+			value = row.next()
 		default:
-			value = L.Get(at)
-		}
-		at++
-	}
-	r := topic.Record{Topic: t.decl.Name, Partition: topic.Any}
-	a := args{L: L, name: "topic:send", of: "topic:send"}
-	if literal > 0 {
-		if value, c.err = c.encodeLiteral(L, n, &r, literal); c.err != nil {
-			L.Push(lua.LTrue)
-			return 1
+			if value.value, c.err = c.encodeLiteral(&r, &row); c.err != nil {
+				L.Push(lua.LTrue)
+				return 1
+			}
 		}
 	}
 	if r.Value != nil {
 		c.encodeKey(&a, t, &r, key)
 	} else {
-		t.checkValue(&a, value)
-		c.encode(&a, t, &r, key, value)
+		v := value.get()
+		t.checkValue(&a, v)
+		c.encode(&a, t, &r, key, v)
 	}
 	t.checkSize(&a, &r)
 	c.b.post(L, r)
@@ -222,43 +261,55 @@ func (d *direct) took(piece []byte) []byte {
 }
 
 // encode fills in key and value.
-func (d *direct) encode(a *args, t *topicObject, r *topic.Record, key, value lua.LValue) {
+func (d *direct) encode(a *arg.Args, t *topicObject, r *topic.Record, key given, value lua.LValue) {
 	d.encodeKey(a, t, r, key)
 	b, err := t.val.Encode(a.L, d.room(), value)
 	if err != nil {
-		a.raise(explained(err, "value for topic '"+t.decl.Name+"'"))
+		a.Raise(explained(err, "value for topic '"+t.decl.Name+"'"))
 	}
 	if r.Value = b; b != nil {
 		r.Value = d.took(b)
 	}
 }
 
-func (d *direct) encodeKey(a *args, t *topicObject, r *topic.Record, key lua.LValue) {
-	if key == lua.LNil {
+func (d *direct) encodeKey(a *arg.Args, t *topicObject, r *topic.Record, key given) {
+	if key.value == lua.LNil {
 		return
 	}
-	b, err := t.key.Encode(a.L, d.room(), key)
+	var b []byte
+	var err error
+	if key.own != nil {
+		b, err = key.own.EncodeField(a.L, d.room(), key.n, t.key)
+	} else {
+		b, err = t.key.Encode(a.L, d.room(), key.value)
+	}
 	if err != nil {
-		a.raise(explained(err, "key for topic '"+t.decl.Name+"'"))
+		a.Raise(explained(err, "key for topic '"+t.decl.Name+"'"))
 	}
 	if r.Key = b; b != nil {
 		r.Key = d.took(b)
 	}
 }
 
-// encodeLiteral encodes the record whose type and values stand from index first-1 on. What can be made but not encoded comes back, for the
+// encodeLiteral encodes the record whose values are next in the row. What can be made but not encoded comes back, for the
 // send to fail with; the error is that of making it.
-func (c *changed) encodeLiteral(L *lua.LState, n int, r *topic.Record, first int) (lua.LValue, error) {
-	schema, _ := record.SchemaOf(L.Get(first - 1))
-	shape := c.shape(n, schema)
-	c.row(L, first, len(c.sites[n].Record))
-	defer func() { clear(c.values) }()
-	b, err := shape.AppendFields(c.room(), c.values)
-	if err != nil {
-		return shape.Make(c.values)
+func (c *changed) encodeLiteral(r *topic.Record, row *row) (lua.LValue, error) {
+	shape := row.site.shape
+	from := record.From{}
+	if row.own != nil {
+		from = record.From{Record: row.own, Fields: row.site.take[row.place:]}
 	}
-	r.Value = c.took(b)
-	return lua.LNil, nil
+	c.values = row.values(c.values[:0], len(row.site.Record))
+	b, err := shape.AppendFields(c.room(), c.values, from)
+	v := lua.LValue(lua.LNil)
+	if err == nil {
+		r.Value = c.took(b)
+	} else {
+		from.Load(c.values)
+		v, err = shape.Make(c.values)
+	}
+	clear(c.values)
+	return v, err
 }
 
 // isRecord is (O) -> bool.
@@ -273,7 +324,7 @@ func (c *changed) make(L *lua.LState) int {
 	n := int(L.Get(1).(lua.LNumber))
 	schema, _ := record.SchemaOf(L.Get(2))
 	c.row(L, 3, len(c.sites[n].Fields))
-	v, err := c.shape(n, schema).Make(c.values)
+	v, err := c.sites[n].resolve(schema).Make(c.values)
 	clear(c.values)
 	if err != nil {
 		vm.Raise(L, err)

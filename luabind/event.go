@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/record"
 	"faust/luabind/vm"
 	"faust/runtime/agent"
@@ -35,7 +36,7 @@ func newEvent(in *body, ev *agent.Event) *eventObject {
 	if e, ok := in.open[ev]; ok {
 		return e
 	}
-	e := &eventObject{body: in, ev: ev, record: ev.Record}
+	e := &eventObject{body: in, ev: ev, record: *ev.Record}
 	e.lua = object(e, in.b.kinds.event)
 	if in.agent.def.ManualAck {
 		if in.open == nil {
@@ -108,18 +109,18 @@ func headerTable(L *lua.LState, headers []topic.Header) *lua.LTable {
 
 // streamEvent is stream:event(): the event in hand; of a batch the last one.
 func (b *binding) streamEvent(L *lua.LState) int {
-	s, a := method[*stream](L, "stream", "event")
-	a.done()
+	s, a := arg.Method[*stream](L, "stream:event")
+	a.Done()
 	L.Push(s.body.eventObject(s.body.handOf(a)).lua)
 	return 1
 }
 
 // eventForward is event:forward(topic): sends the message on as it is, bytes and all.
 func (b *binding) eventForward(L *lua.LState) int {
-	e, a := method[*eventObject](L, "event", "forward")
+	e, a := arg.Method[*eventObject](L, "event:forward")
 	b.running(a)
 	to := topicArgument(a, "the topic")
-	a.done()
+	a.Done()
 	out := to.forwarded(a, &e.record)
 	if e.body.open[e.ev] == e {
 		e.ev.Send(out) // settled by hand, perhaps long after the loop went on
@@ -131,50 +132,54 @@ func (b *binding) eventForward(L *lua.LState) int {
 
 // streamForward is stream:forward(topic): event:forward of the event in hand.
 func (b *binding) streamForward(L *lua.LState) int {
-	s, a := method[*stream](L, "stream", "forward")
+	s, a := arg.Method[*stream](L, "stream:forward")
 	to := topicArgument(a, "the topic")
-	a.done()
+	a.Done()
 	ev := s.body.handOf(a)
-	ev.Send(to.forwarded(a, &ev.Record))
+	ev.Send(to.forwarded(a, ev.Record))
 	return 0
 }
 
 // forwarded makes the record that sends r on. An ask stays this agent's to answer.
-func (to *topicObject) forwarded(a *args, r *topic.Record) topic.Record {
-	out := topic.Record{Topic: to.decl.Name, Partition: topic.Any, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
-	for _, h := range r.Headers {
-		switch h.Key {
-		case agent.HeaderReplyTo, agent.HeaderCorrelation, agent.HeaderAgent:
-		default:
-			out.Headers = append(out.Headers, h)
+func (to *topicObject) forwarded(a *arg.Args, r *topic.Record) topic.Record {
+	out := topic.Record{Topic: to.decl.Name, Partition: topic.Any, Key: r.Key, Value: r.Value, Headers: lasting(r.Headers), Timestamp: r.Timestamp}
+	to.checkSize(a, &out)
+	return out
+}
+
+// lasting leaves out the headers that are for the reader of the message itself, such as where an answer goes.
+func lasting(headers []topic.Header) (out []topic.Header) {
+	for _, h := range headers {
+		if !agent.Transient(h.Key) {
+			out = append(out, h)
 		}
 	}
-	to.checkSize(a, &out)
 	return out
 }
 
 // eventAck is event:ack(): settles the event in an agent with ack = 'manual'. false: it was settled already.
 func (b *binding) eventAck(L *lua.LState) int {
-	e, a := method[*eventObject](L, "event", "ack")
-	a.done()
+	e, a := arg.Method[*eventObject](L, "event:ack")
+	a.Done()
 	if !e.body.agent.def.ManualAck {
-		a.hint("app.agent('"+e.body.agent.def.Name+"', ..., { ack = 'manual' }, ...)",
+		a.Hint("app.agent('"+e.body.agent.def.Name+"', ..., { ack = 'manual' }, ...)",
 			"event:ack: agent '%s' settles an event when its loop asks for the next one", e.body.agent.def.Name)
 	}
 	delete(e.body.open, e.ev)
 	if e.body.inHand && e.body.src.Current() == e.ev {
-		e.body.release()
+		e.body.leave(L)
 	}
 	L.Push(lua.LBool(e.body.src.Ack(e.ev)))
 	return 1
 }
 
 // streamYield is stream:yield(value, { key= }): to the sinks, with the event's key unless another is given, and the answer to an ask.
+// In a batch of take the n-th yield answers the n-th message; a batch that yields once answers all its messages with that.
 func (b *binding) streamYield(L *lua.LState) int {
-	s, a := method[*stream](L, "stream", "yield")
-	v := a.value("the value")
-	o := a.options("key")
-	a.done()
+	s, a := arg.Method[*stream](L, "stream:yield")
+	v := a.Value("the value")
+	o := a.Options()
+	a.Done()
 	for _, to := range s.body.agent.sinks {
 		if to.fn != nil {
 			L.Push(to.fn)
@@ -183,20 +188,14 @@ func (b *binding) streamYield(L *lua.LState) int {
 			continue
 		}
 		ev := s.body.handOf(a)
-		ev.Send(s.body.yielded(a, ev, to.topic, o.value("key"), v))
+		ev.Send(s.body.yielded(a, ev, to.topic, o.Value("key"), v))
 	}
-	if ev := s.body.handOf(a); ev.Wants() {
-		answer, err := b.reg.JSON(L, v, 0)
-		if err != nil {
-			a.raise(err)
-		}
-		ev.Reply(answer)
-	}
+	s.body.answer(a, v)
 	return 0
 }
 
 // yielded makes the record of a yielded value for a topic.
-func (in *body) yielded(a *args, ev *agent.Event, to *topicObject, key, v lua.LValue) topic.Record {
+func (in *body) yielded(a *arg.Args, ev *agent.Event, to *topicObject, key, v lua.LValue) topic.Record {
 	r := topic.Record{Topic: to.decl.Name, Partition: topic.Any}
 	if key == lua.LNil && ev.Key != nil && to.key.Name() != in.agent.key.Name() {
 		key = in.key(a.L, ev)

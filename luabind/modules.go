@@ -1,6 +1,8 @@
 package luabind
 
 import (
+	"log/slog"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"faust/luabind/module"
@@ -13,7 +15,27 @@ type Failure = module.Failure
 func (b *binding) helpers() *module.Set {
 	return module.New(module.Config{
 		Stdin: b.cfg.Stdin, Stdout: b.stdout, Stderr: b.cfg.Stderr, Logger: b.log, Quiet: b.cfg.Quiet, Yes: b.cfg.Yes,
+		Where: b.where, Secrets: b.cfg.Secrets, Hidden: b.cfg.Hidden, UserAgent: b.cfg.UserAgent, Transport: b.cfg.Transport,
+		Asking: b.cfg.Asking, Progress: b.cfg.Progress,
 	})
+}
+
+// where tells the agent that the running task belongs to and the event it has in hand.
+func (b *binding) where() []slog.Attr {
+	in, ok := (*b.vm.Local()).(*body)
+	if !ok {
+		h, inHand := b.hand()
+		if !inHand {
+			return nil
+		}
+		in = h.body
+	}
+	attrs := []slog.Attr{slog.String("agent", in.agent.def.Name)}
+	if in.inHand {
+		ev := in.src.Current()
+		attrs = append(attrs, slog.String("topic", ev.Topic), slog.Int("partition", int(ev.Partition)), slog.Int64("offset", ev.Offset))
+	}
+	return attrs
 }
 
 // modules are all modules by name: the helpers and those that need the app.

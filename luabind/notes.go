@@ -32,11 +32,8 @@ func (in *body) explained(err error) error {
 
 // described adds to err which message it is about. The result is an *fault.Error.
 func (in *body) described(err error, ev *agent.Event) *fault.Error {
-	var e *fault.Error
-	if !errors.As(err, &e) {
-		e = &fault.Error{Code: fault.Script, Message: err.Error(), Cause: err}
-	}
-	notes := messageNotes(&ev.Record)
+	e := faultOf(err)
+	notes := messageNotes(ev.Record)
 	if n := len(in.batch); n > 1 && in.batch[n-1] == ev {
 		notes = append(notes, fault.Note{Label: "batch", Text: "the last of " + itoa(n) + " messages, which fail together"})
 	}
@@ -46,6 +43,15 @@ func (in *body) described(err error, ev *agent.Event) *fault.Error {
 		}
 	}
 	e.Notes = notes
+	return e
+}
+
+// faultOf gives err as an *fault.Error.
+func faultOf(err error) *fault.Error {
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		e = &fault.Error{Code: fault.Script, Message: err.Error(), Cause: err}
+	}
 	return e
 }
 

@@ -18,6 +18,7 @@ func (b *binding) kind(L *lua.LState, name string, methods map[string]lua.LGFunc
 		index.RawSetString(method, L.NewFunction(f))
 	}
 	known := append(slices.Clone(names), slices.Sorted(maps.Keys(methods))...)
+	b.members[mt] = memberSet{names, index}
 	missing := L.NewFunction(func(L *lua.LState) int {
 		key := L.Get(2)
 		vm.Raise(L, unknownMember(name, key, known))
@@ -51,6 +52,12 @@ func (b *binding) kind(L *lua.LState, name string, methods map[string]lua.LGFunc
 	mt.RawSetString("__metatable", lua.LString(name))
 	mt.RawSetString("__name", lua.LString(name))
 	return mt
+}
+
+// memberSet is what values of a kind have.
+type memberSet struct {
+	fields  []string
+	methods *lua.LTable
 }
 
 func unknownMember(kind string, key lua.LValue, known []string) *fault.Error {

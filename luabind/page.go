@@ -10,6 +10,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/luabind/record"
 	"faust/runtime/web"
@@ -20,56 +21,72 @@ type page struct {
 	b    *binding
 	decl *web.Page
 	body record.Codec // nil: the body is a string
+	home *home        // nil: any worker answers
 	fn   *lua.LFunction
 }
 
-// appPage is app.page('POST /orders/{id}/', { body=, name= }, fn): fn(request) -> body, status, headers.
+// appPage is app.page('POST /orders/{id}/', { body=, name=, table=, key= }, fn): fn(request) -> body, status, headers.
 func (b *binding) appPage(L *lua.LState) int {
 	a := b.call(L, "app.page")
 	b.declare(a)
 	p := &page{b: b, decl: route(a)}
 	p.options(a)
-	p.fn, p.decl.Handle = a.function(), p.handle
+	p.fn, p.decl.Handle = a.Function(), p.handle
+	b.bodies = append(b.bodies, code{"page " + p.decl.Name, p.fn})
 	pages := append(b.app.Pages[:len(b.app.Pages):len(b.app.Pages)], p.decl)
 	if err := web.Validate(pages); err != nil {
-		a.fail("app.page: %s", err)
+		a.Fail("app.page: %s", err)
 	}
 	b.app.Pages = pages
 	return 0
 }
 
 // route takes the path of a page, with the methods before it.
-func route(a *args) *web.Page {
-	path := a.text("the path")
-	a.about(path)
+func route(a *arg.Args) *web.Page {
+	path := a.Text("the path")
+	a.About(path)
 	verbs, pattern, err := web.ParseRoute(path)
 	if err != nil {
-		a.hint("app.page('/orders/{id}/', fn)  or  app.page('POST /orders/', fn)", "app.page: %s", err)
+		a.Hint("app.page('/orders/{id}/', fn)  or  app.page('POST /orders/', fn)", "app.page: %s", err)
 	}
-	return &web.Page{Name: strings.Join(strings.Fields(path), " "), Methods: verbs, Pattern: pattern, Place: a.place().String()}
+	return &web.Page{Name: strings.Join(strings.Fields(path), " "), Methods: verbs, Pattern: pattern, Place: a.Place().String()}
 }
 
-// options takes the options of app.page. Those of tables are known, but not in this version.
-func (p *page) options(a *args) {
-	o := a.options("body", "name", "table", "key")
-	for _, name := range []string{"table", "key"} {
-		if o.has(name) {
-			o.fail(name, "option '%s' of app.page is not in this version", name)
-		}
-	}
-	if name := o.text("name"); name != "" {
+// options takes the options of app.page.
+func (p *page) options(a *arg.Args) {
+	o := a.Options()
+	if name := o.Text("name"); name != "" {
 		p.decl.Name = name
 	}
-	if o.has("body") {
+	if o.Has("body") {
 		var err error
-		if p.body, err = p.b.reg.Codec(o.value("body"), "json"); err != nil {
-			o.raise("body", err)
+		if p.body, err = p.b.reg.Codec(o.Value("body"), "json"); err != nil {
+			o.Raise("body", err)
 		}
 	}
+	p.routed(o)
 }
 
 // handle answers a request: a task of its own that runs the page's function.
 func (p *page) handle(ctx context.Context, r *web.Request) (resp *web.Response, err error) {
+	if p.home == nil {
+		return p.answer(ctx, r)
+	}
+	err = p.b.vm.Run(ctx, "page "+p.decl.Name, true, func(L *lua.LState) error {
+		resp, err = p.elsewhere(L, r)
+		return err
+	})
+	if err != nil || resp != nil {
+		return resp, p.failure(ctx, err)
+	}
+	return p.answer(ctx, r)
+}
+
+// answer runs the page's function.
+func (p *page) answer(ctx context.Context, r *web.Request) (resp *web.Response, err error) {
+	if p.home != nil && p.home.stale {
+		ctx = context.WithValue(ctx, staleKey{}, true)
+	}
 	err = p.b.vm.Run(ctx, "page "+p.decl.Name, true, func(L *lua.LState) error {
 		req, err := p.request(L, r)
 		if err != nil {
@@ -111,11 +128,11 @@ func (p *page) response(L *lua.LState, values []lua.LValue) (*web.Response, erro
 		return nil, err
 	}
 	if v := values[1]; v != lua.LNil {
-		status, ok := toInt(v, 200, 599)
+		status, ok := arg.Whole(v, 200, 599)
 		if !ok {
 			return nil, p.wrong("the status, its second value,", v, "a number from 200 to 599")
 		}
-		resp.Status = status
+		resp.Status = int(status)
 	}
 	if v := values[2]; v != lua.LNil {
 		t, ok := v.(*lua.LTable)

@@ -3,11 +3,12 @@ package luabind
 import (
 	"context"
 	"errors"
-	"math"
+	"strconv"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/runtime/agent"
 )
@@ -31,44 +32,42 @@ func action(word string) (agent.Action, bool) {
 }
 
 // policy reads on_error=: a word, { retry=, backoff=, give_up= }, or a function of the error and the event that gives a word.
-func (b *binding) policy(o options, g *agentObject) agent.Policy {
-	switch v := o.value("on_error").(type) {
+func (b *binding) policy(o arg.Options, g *agentObject) agent.Policy {
+	switch v := o.Value("on_error").(type) {
 	case *lua.LNilType:
 		return agent.Fixed(agent.DeadLetter)
 	case lua.LString:
-		act, _ := action(o.word("on_error", actionWords[:3]...))
+		o.Choice("on_error", string(v), actionWords[:3])
+		act, _ := action(string(v))
 		return agent.Fixed(act)
 	case *lua.LFunction:
 		return &luaPolicy{agent: g, fn: v}
 	case *lua.LTable:
-		return retryPolicy(options{args: o.args, table: v})
+		return retryPolicy(o.Inside("on_error"))
 	default:
-		o.wrong("on_error", v, "'dead_letter', 'skip', 'stop', { retry = 5 } or a function")
+		o.Wrong("on_error", v, "'dead_letter', 'skip', 'stop', { retry = 5 } or a function")
 		return nil
 	}
 }
 
 // retryPolicy reads { retry=, backoff=, give_up= }.
-func retryPolicy(o options) agent.Policy {
-	o.check([]string{"retry", "backoff", "give_up"})
+func retryPolicy(o arg.Options) agent.Policy {
 	p := agent.RetryPolicy{}
-	n, ok := o.integer("retry", 1, math.MaxInt32)
+	n, ok := o.Integer("retry")
 	if !ok {
-		o.fail("on_error", "on_error of %s: retry, the number of further attempts, is missing", o.args.of)
+		o.Fail("on_error", "on_error of %s: retry, the number of further attempts, is missing", o.Args().Of())
 	}
 	p.Attempts = n
-	p.GiveUp, _ = action(o.word("give_up", actionWords[:3]...))
-	if v := o.value("backoff"); v != lua.LNil {
-		if _, list := v.(*lua.LTable); !list {
-			d, _ := o.duration("backoff")
-			p.Backoff = []time.Duration{d}
-			return p
-		}
+	p.GiveUp, _ = action(o.Text("give_up"))
+	list, ok := o.Value("backoff").(*lua.LTable)
+	if d, given := o.Value("backoff"), o.Has("backoff"); given && !ok {
+		list = &lua.LTable{}
+		list.Append(d)
 	}
-	for _, v := range o.list("backoff", "a duration, or a list of them: { '1s', '1m' }") {
-		d, err := toDuration(v)
+	for _, v := range arg.Items(list) {
+		d, err := arg.Duration(v)
 		if err != nil {
-			o.wrong("backoff", v, "a duration, or a list of them: { '1s', '1m' }")
+			o.Wrong("backoff", v, "a duration, or a list of them: { '1s', '1m' }")
 		}
 		p.Backoff = append(p.Backoff, d)
 	}
@@ -79,6 +78,11 @@ func retryPolicy(o options) agent.Policy {
 type luaPolicy struct {
 	agent *agentObject
 	fn    *lua.LFunction
+}
+
+// String names the function's place.
+func (p *luaPolicy) String() string {
+	return "function at " + p.fn.Proto.SourceName + ":" + strconv.Itoa(p.fn.Proto.LineDefined)
 }
 
 // Decide asks the function. nil, and a function that fails itself, are dead_letter; retries wait longer each time.
@@ -107,7 +111,7 @@ func (p *luaPolicy) Decide(ctx context.Context, cause error, ev *agent.Event, at
 // ask calls the function.
 func (p *luaPolicy) ask(L *lua.LState, cause *fault.Error, ev *agent.Event) (agent.Action, error) {
 	g := p.agent
-	event := &eventObject{body: &body{b: g.b, agent: g}, ev: ev, record: ev.Record}
+	event := &eventObject{body: &body{b: g.b, agent: g}, ev: ev, record: *ev.Record}
 	event.lua = object(event, g.b.kinds.event)
 	out, err := g.b.vm.Call(L, "in on_error of agent '"+g.def.Name+"'", p.fn, 1, g.b.vm.ErrorObject(cause), event.lua)
 	if err != nil {

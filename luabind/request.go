@@ -9,11 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"faust/luabind/fault"
+	"faust/luabind/module"
 	"faust/luabind/record"
 	"faust/luabind/vm"
 	"faust/runtime/web"
@@ -30,7 +30,7 @@ type request struct {
 func (r *request) Describe() string { return "the request " + r.web.Method + " " + r.web.URL.Path }
 
 // requestFields are the fields of a request.
-var requestFields = []string{"method", "path", "params", "query", "headers", "cookies", "body", "json", "form", "remote_addr"}
+var requestFields = []string{"method", "path", "params", "query", "headers", "cookies", "body", "json", "form", "remote_addr", "stale"}
 
 // requestKind makes the metatable of requests.
 func (b *binding) requestKind(L *lua.LState) *lua.LTable {
@@ -97,6 +97,9 @@ func (r *request) field(L *lua.LState, name string) (lua.LValue, error) {
 		for k, v := range r.web.Params {
 			t.RawSetString(k, lua.LString(v))
 		}
+		if h := r.page.home; h != nil {
+			return t, h.typed(L, r.web, t)
+		}
 		return t, nil
 	case "query":
 		return values(L, r.web.URL.Query()), nil
@@ -108,6 +111,8 @@ func (r *request) field(L *lua.LState, name string) (lua.LValue, error) {
 		return r.json(L)
 	case "form":
 		return r.form(L)
+	case "stale":
+		return r.stale(L)
 	case "remote_addr":
 		host, _, err := net.SplitHostPort(r.web.RemoteAddr)
 		if err != nil {
@@ -116,6 +121,20 @@ func (r *request) field(L *lua.LState, name string) (lua.LValue, error) {
 		return lua.LString(host), nil
 	}
 	return nil, nil
+}
+
+// stale tells whether a copy answers.
+func (r *request) stale(L *lua.LState) (lua.LValue, error) {
+	h := r.page.home
+	if h == nil || !h.stale || len(h.table.def.Sources) == 0 {
+		return lua.LFalse, nil
+	}
+	key, err := h.key(L, r.web)
+	if err != nil {
+		return nil, err
+	}
+	rt, def := r.page.b.app.Runtime(), h.table.def
+	return lua.LBool(rt.Shard(def, def.Hash.Partition(key, rt.Partitions(def))) == nil), nil
 }
 
 // values makes a table of the first value of each name.
@@ -131,17 +150,8 @@ func values(L *lua.LState, vs url.Values) *lua.LTable {
 
 // headersTable makes a table of the headers, by name in lower case; reading it does not mind the case.
 func headersTable(L *lua.LState, r *http.Request) *lua.LTable {
-	t := L.CreateTable(0, len(r.Header)+1)
-	for name, list := range r.Header {
-		t.RawSetString(strings.ToLower(name), lua.LString(strings.Join(list, ", ")))
-	}
+	t := module.HeaderTable(L, r.Header)
 	t.RawSetString("host", lua.LString(r.Host))
-	mt := L.CreateTable(0, 1)
-	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
-		L.Push(t.RawGetString(strings.ToLower(lua.LVAsString(L.Get(2)))))
-		return 1
-	}))
-	t.Metatable = mt
 	return t
 }
 

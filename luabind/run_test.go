@@ -220,9 +220,8 @@ func TestTasksOfAnEvent(t *testing.T) {
 	equal(t, "on its own", sorted(s.sentValues()), `out ="outlives 1"`, `out ="outlives 2"`)
 }
 
-func TestSpawnedFailureIsLogged(t *testing.T) {
+func TestSpawnedFailureIsTold(t *testing.T) {
 	t.Parallel()
-	var log strings.Builder
 	s := loadWith(t, `
 		local done = app.channel()
 		app.task(function()
@@ -230,11 +229,11 @@ func TestSpawnedFailureIsLogged(t *testing.T) {
 			done:get()
 			local t = spawn(function() channel_that_is_not() end)
 			pcall(t.join, t)
-		end)`, luabind.Config{Log: textLog(&log)})
+		end)`, luabind.Config{})
 	s.check()
 	s.tasks.Wait()
-	if got := log.String(); !strings.Contains(got, "spawned task failed") || !strings.Contains(got, "nobody joins") || strings.Contains(got, "channel_that_is_not") {
-		t.Errorf("logged %q", got)
+	if got := s.failed; len(got) != 1 || !strings.Contains(got[0], "nobody joins") {
+		t.Errorf("told: %q", got)
 	}
 }
 

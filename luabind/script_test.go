@@ -6,8 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,12 +55,14 @@ type host struct {
 	failed  []string // what agents reported
 	errs    []error
 	left    int
+	awaited int // partitions of global tables that somebody waits for
 	broken  int
 	changed chan struct{}
+	state   *state // of tables; nil: none
 }
 
 func newHost(t *testing.T) *host {
-	h := &host{t: t, changed: make(chan struct{})}
+	h := &host{t: t, changed: make(chan struct{}), state: newState()}
 	h.ctx, h.cancel = context.WithCancel(t.Context())
 	t.Cleanup(func() {
 		h.cancel()
@@ -82,7 +82,7 @@ func (h *host) note(f func()) {
 // until waits until ok holds.
 func (h *host) until(what string, ok func() bool) {
 	h.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		h.mu.Lock()
 		good, changed := ok(), h.changed
@@ -96,6 +96,11 @@ func (h *host) until(what string, ok func() bool) {
 			h.t.Fatalf("waited in vain: %s; sent %v, settled %v, failed %v", what, values(h.sent), values(h.settled), h.failed)
 		}
 	}
+}
+
+// TaskFailed notes what a worker would log.
+func (h *host) TaskFailed(_ context.Context, name string, err error) {
+	h.note(func() { h.failed = append(h.failed, name+": "+err.Error()) })
 }
 
 // TrySend queues every other record only, so that both ways of sending are taken.
@@ -268,6 +273,12 @@ func (s *script) check() {
 // agent runs the agent of that name on partition 0 of its topic and gives what delivers to it.
 func (s *script) agent(name string) (deliver func(rs ...topic.Record), drain func() error) {
 	s.t.Helper()
+	return s.agentOn(name, 0)
+}
+
+// agentOn is agent on another partition.
+func (s *script) agentOn(name string, partition int32) (deliver func(rs ...topic.Record), drain func() error) {
+	s.t.Helper()
 	var def *agent.Definition
 	for _, d := range s.App.Agents {
 		if d.Name == name {
@@ -277,17 +288,22 @@ func (s *script) agent(name string) (deliver func(rs ...topic.Record), drain fun
 	if def == nil {
 		s.t.Fatalf("no agent %s", name)
 	}
-	in := topic.Partition{Topic: "channel"}
+	in := topic.Partition{Topic: "channel", ID: partition}
 	if def.Channel == nil {
 		in.Topic = def.Topics[0].Name
 	}
-	p := agent.NewProcessor(agent.ProcessorConfig{Agent: def, Partition: in, Sender: sender{s.host}, Reporter: s.host, AppVersion: 1, MaxFailures: 100})
+	cfg := agent.ProcessorConfig{Agent: def, Partition: in, Sender: sender{s.host}, Reporter: s.host, AppVersion: 1, MaxFailures: 100}
+	s.clocks(&cfg)
+	p := agent.NewProcessor(cfg)
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(s.ctx) }()
 	offset := int64(0)
 	deliver = func(rs ...topic.Record) {
 		for i := range rs {
-			rs[i].Topic, rs[i].Offset, rs[i].Timestamp = in.Topic, offset, 1_700_000_000_000+offset
+			rs[i].Topic, rs[i].Partition, rs[i].Offset = in.Topic, partition, offset
+			if rs[i].Timestamp == 0 {
+				rs[i].Timestamp = 1_700_000_000_000 + offset
+			}
 			offset++
 		}
 		p.Deliver(rs)
@@ -297,7 +313,7 @@ func (s *script) agent(name string) (deliver func(rs ...topic.Record), drain fun
 		select {
 		case err := <-ended:
 			return err
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			return errors.New("the agent does not end")
 		}
 	}
@@ -345,8 +361,6 @@ func sorted(list []string) []string {
 	slices.Sort(list)
 	return list
 }
-
-func textLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
 func TestSpine(t *testing.T) {
 	t.Parallel()

@@ -9,65 +9,64 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/luabind/record"
 	"faust/luabind/vm"
+	"faust/runtime/app"
 	"faust/runtime/topic"
 )
 
-// sendNames are what the table of topic:send may have.
-var sendNames = []string{"key", "value", "headers", "partition", "timestamp"}
-
 // topicSend is topic:send{ key=, value=, headers=, partition=, timestamp= } -> handle with :wait().
 func (b *binding) topicSend(L *lua.LState) int {
-	t, a := method[*topicObject](L, "topic", "send")
+	t, a := arg.Method[*topicObject](L, "topic:send")
 	L.Push(b.send(a, t))
 	return 1
 }
 
 // send takes the table of a send, checks and encodes it and sends it.
-func (b *binding) send(a *args, t *topicObject) lua.LValue {
+func (b *binding) send(a *arg.Args, t *topicObject) lua.LValue {
 	b.running(a)
-	v := a.value("the message, { value = ... },")
+	v := a.Value("the message, { value = ... },")
 	table, ok := v.(*lua.LTable)
 	if !ok {
-		a.wrong("the message", v, "a table: "+a.name+"{ key = ..., value = ... }")
+		a.Wrong("the message", v, "a table: "+a.Name+"{ key = ..., value = ... }")
 	}
-	o := a.named(table, sendNames...)
-	a.done()
+	o := a.Named(table)
+	a.Done()
 	return b.deliver(a.L, t.record(o))
 }
 
 // record makes the record that a send describes.
-func (t *topicObject) record(o options) topic.Record {
-	value := o.value("value")
-	t.checkValue(o.args, value)
+func (t *topicObject) record(o arg.Options) topic.Record {
+	value := o.Value("value")
+	t.checkValue(o.Args(), value)
 	r := topic.Record{Topic: t.decl.Name, Partition: topic.Any}
-	t.encode(o.args, &r, o.value("key"), value)
-	if o.table != nil {
+	t.encode(o.Args(), &r, o.Value("key"), value)
+	if o.Given() {
 		t.extras(o, &r)
 	}
-	t.checkSize(o.args, &r)
+	t.checkSize(o.Args(), &r)
 	return r
 }
 
 // checkValue refuses nil, which is more often a mistake than a tombstone.
-func (t *topicObject) checkValue(a *args, value lua.LValue) {
+func (t *topicObject) checkValue(a *arg.Args, value lua.LValue) {
 	if value == lua.LNil {
-		a.hint("value = null  sends a tombstone, which deletes the key from a compacted topic", "%s: value is nil", a.name)
+		a.Hint("value = null  sends a tombstone, which deletes the key from a compacted topic", "%s: value is nil", a.Name)
 	}
 }
 
 // encode fills in key and value. A missing key is no key.
-func (t *topicObject) encode(a *args, r *topic.Record, key, value lua.LValue) {
+func (t *topicObject) encode(a *arg.Args, r *topic.Record, key, value lua.LValue) {
 	var err error
 	if key != lua.LNil {
 		if r.Key, err = t.key.Encode(a.L, nil, key); err != nil {
-			a.raise(explained(err, "key for topic '"+t.decl.Name+"'"))
+			a.Raise(explained(err, "key for topic '"+t.decl.Name+"'"))
 		}
 	}
 	if r.Value, err = t.val.Encode(a.L, nil, value); err != nil {
-		a.raise(explained(err, "value for topic '"+t.decl.Name+"'"))
+		a.Raise(explained(err, "value for topic '"+t.decl.Name+"'"))
 	}
 	if r.Value == nil && !t.b.reg.IsNull(value) {
 		r.Value = []byte{}
@@ -83,49 +82,45 @@ func explained(err error, what string) error {
 }
 
 // extras fills in headers, partition and timestamp.
-func (t *topicObject) extras(o options, r *topic.Record) {
-	if n, ok := o.integer("partition", 0, 1<<20); ok {
+func (t *topicObject) extras(o arg.Options, r *topic.Record) {
+	if n, ok := o.Integer("partition"); ok {
 		r.Partition = int32(n)
 	}
-	if v := o.value("timestamp"); v != lua.LNil {
+	if v := o.Value("timestamp"); v != lua.LNil {
 		ms, ok := milliseconds(v)
 		if !ok {
-			o.wrong("timestamp", v, "a datetime or seconds since 1970")
+			o.Wrong("timestamp", v, "a datetime or seconds since 1970")
 		}
 		r.Timestamp = ms
 	}
-	if v := o.value("headers"); v != lua.LNil {
-		table, ok := v.(*lua.LTable)
-		if !ok {
-			o.wrong("headers", v, "a table of names and strings")
-		}
+	if table, ok := o.Value("headers").(*lua.LTable); ok {
 		r.Headers = headers(o, table)
 	}
 }
 
 // headers reads { name = 'text', ... }.
-func headers(o options, table *lua.LTable) []topic.Header {
+func headers(o arg.Options, table *lua.LTable) []topic.Header {
 	var out []topic.Header
 	for k, v := table.Next(lua.LNil); k != lua.LNil; k, v = table.Next(k) {
 		name, named := k.(lua.LString)
 		if !named {
-			o.fail("headers", "%s: headers have names, here is %s without one", o.args.name, fault.Describe(v))
+			o.Fail("headers", "%s: headers have names, here is %s without one", o.Args().Name, fault.Describe(v))
 		}
 		switch v.(type) {
 		case lua.LString, lua.LNumber:
 			out = append(out, topic.Header{Key: string(name), Value: []byte(v.String())})
 		default:
-			o.fail("headers", "%s: header '%s' is %s, expected a string", o.args.name, name, fault.Describe(v))
+			o.Fail("headers", "%s: header '%s' is %s, expected a string", o.Args().Name, name, fault.Describe(v))
 		}
 	}
 	return out
 }
 
-// milliseconds reads a point in time: a datetime, or seconds since 1970.
+// milliseconds reads a point in time: a datetime, or seconds since 1970. false: it is none.
 func milliseconds(v lua.LValue) (int64, bool) {
 	switch v := v.(type) {
 	case lua.LNumber:
-		return int64(float64(v) * 1000), v >= 0
+		return int64(float64(v) * 1000), v >= 0 && v <= latest/1000
 	case *lua.LUserData:
 		if t, ok := v.Value.(record.Datetime); ok {
 			return t.Time.UnixMilli(), true
@@ -135,17 +130,25 @@ func milliseconds(v lua.LValue) (int64, bool) {
 }
 
 // checkSize refuses what the broker would.
-func (t *topicObject) checkSize(a *args, r *topic.Record) {
+func (t *topicObject) checkSize(a *arg.Args, r *topic.Record) {
+	if e := tooLarge(t.b.app.Settings.MaxMessageBytes, t.decl.Name, r); e != nil {
+		vm.Raise(a.L, e)
+	}
+}
+
+// tooLarge is the error for a record of more than limit bytes; nil: it has not as many.
+func tooLarge(limit int, name string, r *topic.Record) *fault.Error {
 	n := len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
 		n += len(h.Key) + len(h.Value)
 	}
-	if limit := t.b.app.Settings.MaxMessageBytes; limit > 0 && n > limit {
-		vm.Raise(a.L, &fault.Error{
-			Code:    fault.TooLarge,
-			Message: fmt.Sprintf("message for topic '%s' has %d bytes, more than max_message_bytes (%d)", t.decl.Name, n, limit),
-			Hints:   []string{"send a reference to the data, or raise it with  app.configure { max_message_bytes = '4MiB' }"},
-		})
+	if limit <= 0 || n <= limit {
+		return nil
+	}
+	return &fault.Error{
+		Code:    fault.TooLarge,
+		Message: fmt.Sprintf("message for topic '%s' has %d bytes, more than max_message_bytes (%d)", name, n, limit),
+		Hints:   []string{"send a reference to the data, or raise it with  app.configure { max_message_bytes = '4MiB' }"},
 	}
 }
 
@@ -207,8 +210,8 @@ func (s *sending) arrived(stored topic.Record, err error) {
 
 // sendingWait is handle:wait() -> { topic=, partition=, offset=, timestamp= }, once the record is stored.
 func (b *binding) sendingWait(L *lua.LState) int {
-	s, a := method[*sending](L, "message", "wait")
-	a.done()
+	s, a := arg.Method[*sending](L, "message:wait")
+	a.Done()
 	if s.held.body != nil {
 		s.recall(a)
 	}
@@ -230,9 +233,13 @@ func (b *binding) position(L *lua.LState, r *topic.Record) *lua.LTable {
 }
 
 // recall takes the record back from the event that holds it, and sends it at once.
-func (s *sending) recall(a *args) {
+func (s *sending) recall(a *arg.Args) {
+	if s.b.app.Settings.ProcessingGuarantee == app.ExactlyOnce && s.held.body.agent.def.Channel == nil {
+		a.Hint("leave :wait() out; send from a task or a page if the answer is needed",
+			"message:wait: under exactly_once what an event sends is stored with all that the event does, after it: it cannot be waited for inside")
+	}
 	if !s.held.valid() || !s.held.event().Recall(s.id) {
-		a.hint("write  topic:send{ ... }:wait()", "message:wait: the event that sent it is settled; call :wait() while it is in hand")
+		a.Hint("write  topic:send{ ... }:wait()", "message:wait: the event that sent it is settled; call :wait() while it is in hand")
 	}
 	s.held = hold{}
 	s.queue(a.L)

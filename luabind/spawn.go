@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/luabind/vm"
 )
@@ -37,7 +38,7 @@ func (b *binding) spawn(L *lua.LState) int {
 	a := b.call(L, "spawn")
 	b.running(a)
 	// It may outlive the task that started it, so that one's end is not its end.
-	t := b.start(L, context.WithoutCancel(b.vm.Context()), spot(L), a.function(), nil)
+	t := b.start(L, context.WithoutCancel(b.vm.Context()), spot(L), a.Function(), nil)
 	L.Push(object(t, b.kinds.task))
 	return 1
 }
@@ -70,7 +71,7 @@ func (t *taskObject) run(ctx context.Context, share *hold) {
 		case t.failed != nil:
 			t.failed(err)
 		case t.waiters == 0 && ctx.Err() == nil:
-			t.b.log.ErrorContext(ctx, "spawned task failed", "app", t.b.app.Settings.ID, "err", err)
+			t.b.app.Runtime().TaskFailed(ctx, t.name, err)
 		}
 		return err
 	})
@@ -97,9 +98,9 @@ func (t *taskObject) await(L *lua.LState) error {
 
 // taskJoin is task:join() -> what its function returned; raises what it raised.
 func (b *binding) taskJoin(L *lua.LState) int {
-	t, a := method[*taskObject](L, "task", "join")
+	t, a := arg.Method[*taskObject](L, "task:join")
 	b.running(a)
-	a.done()
+	a.Done()
 	if err := t.await(L); err != nil {
 		vm.Raise(L, t.failure(err))
 	}
@@ -120,8 +121,8 @@ func (t *taskObject) failure(err error) error {
 
 // taskCancel is task:cancel(): what it waits for raises cancelled.
 func (b *binding) taskCancel(L *lua.LState) int {
-	t, a := method[*taskObject](L, "task", "cancel")
-	a.done()
+	t, a := arg.Method[*taskObject](L, "task:cancel")
+	a.Done()
 	t.stopped = true
 	t.cancel(errStopped)
 	return 0
@@ -131,13 +132,13 @@ func (b *binding) taskCancel(L *lua.LState) int {
 func (b *binding) parallel(L *lua.LState) int {
 	a := b.call(L, "parallel")
 	b.running(a)
-	list := a.table("the list of functions")
-	a.done()
+	list := a.Table("the list of functions", "a table")
+	a.Done()
 	fns := make([]*lua.LFunction, list.Len())
 	for i := range fns {
 		fn, ok := list.RawGetInt(i + 1).(*lua.LFunction)
 		if !ok {
-			a.wrong("item "+itoa(i+1), list.RawGetInt(i+1), "a function")
+			a.Wrong("item "+itoa(i+1), list.RawGetInt(i+1), "a function")
 		}
 		fns[i] = fn
 	}

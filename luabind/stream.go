@@ -6,6 +6,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/api"
+	"faust/luabind/arg"
 	"faust/luabind/vm"
 	"faust/runtime/agent"
 )
@@ -26,11 +28,14 @@ type op struct {
 func (s *stream) Describe() string { return "the stream of agent " + s.body.agent.def.Name }
 
 func (b *binding) streamKind(L *lua.LState) *lua.LTable {
-	mt := b.kind(L, "stream", map[string]lua.LGFunction{
+	methods := map[string]lua.LGFunction{
 		"items": streamItems, "events": streamEvents, "enumerate": streamEnumerate, "take": streamTake, "take_events": streamTakeEvents,
 		"filter": streamFilter, "map": streamMap, "forward": b.streamForward, "event": b.streamEvent, "yield": b.streamYield,
-		"pairs": later("stream:pairs"), "group_by": later("stream:group_by"),
-	}, nil)
+	}
+	for _, name := range api.LaterMembers("stream") {
+		methods[name] = later("stream:" + name)
+	}
+	mt := b.kind(L, "stream", methods, nil)
 	mt.RawSetString("__call", L.NewFunction(streamNext))
 	return mt
 }
@@ -39,7 +44,7 @@ func (b *binding) streamKind(L *lua.LState) *lua.LTable {
 func streamNext(L *lua.LState) int {
 	s := L.Get(1).(*lua.LUserData).Value.(*stream)
 	if local, own := (*s.body.b.vm.Local()).(*body); !own || local != s.body {
-		s.body.own(&args{L: L, name: "for ... in stream"})
+		s.body.own(&arg.Args{L: L, Name: "for ... in stream"})
 	}
 	if ev, v := s.next(L); ev != nil {
 		L.Push(v)
@@ -94,8 +99,8 @@ func (s *stream) through(L *lua.LState, v lua.LValue) (lua.LValue, bool) {
 }
 
 // reader starts a method that gives an iterator.
-func reader(L *lua.LState, name string) (*stream, *args) {
-	s, a := method[*stream](L, "stream", name)
+func reader(L *lua.LState, name string) (*stream, *arg.Args) {
+	s, a := arg.Method[*stream](L, "stream:"+name)
 	s.body.own(a)
 	return s, a
 }
@@ -103,7 +108,7 @@ func reader(L *lua.LState, name string) (*stream, *args) {
 // streamItems is stream:items(): for key, value in stream:items() do.
 func streamItems(L *lua.LState) int {
 	s, a := reader(L, "items")
-	a.done()
+	a.Done()
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		s.body.own(a)
 		ev, v := s.next(L)
@@ -129,7 +134,7 @@ func (in *body) key(L *lua.LState, ev *agent.Event) lua.LValue {
 // streamEvents is stream:events(): for event in stream:events() do. Values are decoded when they are read.
 func streamEvents(L *lua.LState) int {
 	s, a := reader(L, "events")
-	a.done()
+	a.Done()
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		s.body.own(a)
 		if ev := s.nextEvent(L); ev != nil {
@@ -153,7 +158,7 @@ func (s *stream) nextEvent(L *lua.LState) *agent.Event {
 // streamEnumerate is stream:enumerate(): for i, value in stream:enumerate() do, from 1.
 func streamEnumerate(L *lua.LState) int {
 	s, a := reader(L, "enumerate")
-	a.done()
+	a.Done()
 	i := 0
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		s.body.own(a)
@@ -202,10 +207,10 @@ func streamTakeEvents(L *lua.LState) int {
 // takeBatches gives an iterator over lists of up to n events. item makes what stands for an event; nil leaves it out.
 func takeBatches(L *lua.LState, name string, item func(s *stream, L *lua.LState, ev *agent.Event) lua.LValue) int {
 	s, a := reader(L, name)
-	n := a.integer("the number of events", 1)
-	o := a.options("within")
-	a.done()
-	within, _ := o.duration("within")
+	n := int(a.Integer("the number of events", 1, arg.MaxInt))
+	o := a.Options()
+	a.Done()
+	within, _ := o.Duration("within")
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		s.body.own(a)
 		for s.body.take(L, n, within) {
@@ -230,21 +235,24 @@ func takeBatches(L *lua.LState, name string, item func(s *stream, L *lua.LState,
 
 // take settles what is in hand and collects up to n events into batch; false: the end.
 func (in *body) take(L *lua.LState, n int, within time.Duration) bool {
-	if in.ended {
-		return false
+	for !in.ended {
+		in.leave(L)
+		err := in.b.vm.Block(L, "a batch of "+itoa(n)+" events", func(ctx context.Context) error {
+			events, err := in.src.Take(ctx, n, within)
+			in.batch = append(in.batch[:0], events...) // rejecting one changes the slice of the stream
+			return err
+		})
+		if err != nil {
+			in.over(L, err)
+			return false
+		}
+		in.inHand = true
+		if in.batch[0].Chore() == nil {
+			return true
+		}
+		in.closes(L, in.batch[0])
 	}
-	in.release()
-	err := in.b.vm.Block(L, "a batch of "+itoa(n)+" events", func(ctx context.Context) error {
-		events, err := in.src.Take(ctx, n, within)
-		in.batch = append(in.batch[:0], events...) // rejecting one changes the slice of the stream
-		return err
-	})
-	if err != nil {
-		in.over(L, err)
-		return false
-	}
-	in.inHand = true
-	return true
+	return false
 }
 
 // streamFilter is stream:filter(fn): a stream of the values for which fn gives true.
@@ -255,7 +263,7 @@ func streamMap(L *lua.LState) int { return derive(L, "map", false) }
 
 func derive(L *lua.LState, name string, filter bool) int {
 	s, a := reader(L, name)
-	fn := a.function()
+	fn := a.Function()
 	d := &stream{body: s.body, ops: append(s.ops[:len(s.ops):len(s.ops)], op{fn, filter})}
 	d.lua = object(d, s.body.b.kinds.stream)
 	L.Push(d.lua)

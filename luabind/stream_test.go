@@ -2,6 +2,7 @@ package luabind_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -187,7 +188,8 @@ func TestYieldAndForward(t *testing.T) {
 			end
 			print(#got, got[1].v, got[2] == null)
 		end)`)
-	rs := []topic.Record{{Key: []byte("k"), Value: []byte(`{ "as": 1.0}`), Headers: []topic.Header{{Key: "h", Value: []byte("x")}, {Key: "faust-reply-to", Value: []byte("r")}}}}
+	rs := []topic.Record{{Key: []byte("k"), Value: []byte(`{ "as": 1.0}`), Headers: []topic.Header{{Key: "h", Value: []byte("x")}, {Key: "faust-reply-to", Value: []byte("r")},
+		{Key: "faust-replay", Value: []byte("a")}, {Key: "faust-replay-app", Value: []byte("app")}, {Key: "faust-replays", Value: []byte("1")}}}}
 	got := lines(t, s, "a", 5, rs...)
 	equal(t, "settled", s.settledValues(), `out k={"v":{"as":1}}`, `r ={"v":{"as":1}}`, "out other=", `raw k={ "as": 1.0}`, `raw k={ "as": 1.0}`)
 	if r := s.settled[2]; r.Value != nil {
@@ -312,4 +314,82 @@ func TestChannels(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "settled", s.settledValues(), `out ={"n":1}`, "out k=", `out c={"n":2}`)
+}
+
+// asking makes an ask of each text.
+func asking(texts ...string) []topic.Record {
+	rs := json(texts...)
+	for i := range rs {
+		rs[i].Headers = []topic.Header{{Key: "faust-reply-to", Value: []byte("replies")}, {Key: "faust-correlation-id", Value: fmt.Append(nil, i)}}
+	}
+	return rs
+}
+
+// TestBatchesAnswer: the asks of a batch of take are all answered.
+func TestBatchesAnswer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body string
+		want []string
+	}{
+		"one yield each":   {"for _, v in ipairs(batch) do stream:yield(v * 10) end", []string{"replies =10", "replies =20", "replies =30"}},
+		"one for all":      {"stream:yield(#batch)", []string{"replies =3", "replies =3", "replies =3"}},
+		"two for three":    {"stream:yield('a') stream:yield('b')", []string{`replies ="a"`, `replies ="b"`, "replies ="}},
+		"more than asked":  {"for i = 1, 5 do stream:yield(i) end", []string{"replies =1", "replies =2", "replies =3"}},
+		"none":             {"", []string{"replies =", "replies =", "replies ="}},
+		"one, then broken": {"stream:yield(1) error('no')", []string{"replies =", "replies =", "replies ="}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := load(t, `app.agent('a', app.topic('in'), { on_error = 'skip' }, function(stream)
+				for batch in stream:take(3) do `+c.body+` end
+			end)`)
+			lines(t, s, "a", 3, asking("1", "2", "3")...)
+			equal(t, "answers", s.settledValues(), c.want...)
+		})
+	}
+	t.Run("a loop after take", func(t *testing.T) {
+		t.Parallel()
+		s := load(t, `app.agent('a', app.topic('in'), function(stream)
+			for batch in stream:take(2) do stream:yield 'batch' break end
+			for v in stream do stream:yield(v) end
+		end)`)
+		lines(t, s, "a", 3, asking("1", "2", "3")...)
+		equal(t, "answers", s.settledValues(), `replies ="batch"`, `replies ="batch"`, "replies =3")
+	})
+}
+
+// Two agents of different record types share a function, and one goes through its send while the other waits in there.
+func TestSharedLoop(t *testing.T) {
+	t.Parallel()
+	for _, out := range []string{"local out", "out"} {
+		s := load(t, `
+			local A, B = app.record('A', { name = 'string' }), app.record('B', { first = 'string', name = 'string' })
+			local gate = app.channel()
+			`+out+` = app.topic('out', { value = 'string' })
+			local function step(name)
+				if name == 'one' then return gate:get() end
+				gate:put('go')
+				return 'gone'
+			end
+			local function work(stream)
+				for w in stream do out:send { key = w.name, value = step(w.name) } end
+			end
+			app.agent('a', app.topic('as', { value = A }), work)
+			app.agent('b', app.topic('bs', { value = B }), work)`)
+		deliver, drain := s.agent("a")
+		deliver(json(`{"name":"one"}`)...)
+		s.waitsFor("get from channel-1")
+		other, end := s.agent("b")
+		other(json(`{"first":"f","name":"two"}`)...)
+		s.until("settled", func() bool { return len(s.settled) >= 2 })
+		for _, f := range []func() error{drain, end} {
+			if err := f(); err != nil {
+				t.Fatal(render(err))
+			}
+		}
+		got := s.settledValues()
+		slices.Sort(got)
+		equal(t, "sent", got, "out one=go", "out two=gone")
+	}
 }

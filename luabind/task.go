@@ -7,6 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/api"
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/runtime/app"
 	"faust/runtime/topic"
@@ -20,17 +22,17 @@ type names struct {
 }
 
 // claim takes the option name, or numbers the default if it is not given.
-func claim(o options, taken *map[string]fault.Place, kind, fallback string) string {
-	a, name := o.args, o.text("name")
-	if name == "" && o.has("name") {
-		o.fail("name", "option 'name' of %s is empty", a.of)
+func claim(o arg.Options, taken *map[string]fault.Place, kind, fallback string) string {
+	a, name := o.Args(), o.Text("name")
+	if name == "" && o.Has("name") {
+		o.Fail("name", "option 'name' of %s is empty", a.Of())
 	}
 	if *taken == nil {
 		*taken = map[string]fault.Place{}
 	}
 	if name != "" {
 		if first, ok := (*taken)[name]; ok {
-			a.fail("%s '%s' is declared twice: first at %s", kind, name, first)
+			a.Fail("%s '%s' is declared twice: first at %s", kind, name, first)
 		}
 	} else {
 		name = fallback
@@ -41,7 +43,7 @@ func claim(o options, taken *map[string]fault.Place, kind, fallback string) stri
 			name = fallback + "-" + itoa(n)
 		}
 	}
-	(*taken)[name] = a.place()
+	(*taken)[name] = a.Place()
 	return name
 }
 
@@ -49,9 +51,9 @@ func claim(o options, taken *map[string]fault.Place, kind, fallback string) stri
 func (b *binding) appTask(L *lua.LState) int {
 	a := b.call(L, "app.task")
 	b.declare(a)
-	o := a.options("name", "on_leader")
-	fn := a.function()
-	t := &app.Task{Name: claim(o, &b.names.tasks, "task", "task"), OnLeader: o.boolean("on_leader"), Place: a.place().String()}
+	o := a.Options()
+	fn := a.Function()
+	t := &app.Task{Name: claim(o, &b.names.tasks, "task", "task"), OnLeader: o.Boolean("on_leader"), Place: a.Place().String()}
 	t.Run = b.callback("task", t.Name, fn)
 	b.app.Tasks = append(b.app.Tasks, t)
 	return 0
@@ -59,6 +61,7 @@ func (b *binding) appTask(L *lua.LState) int {
 
 // callback makes a Go function of a Lua function without arguments, to be run as a task of its own.
 func (b *binding) callback(kind, name string, fn *lua.LFunction) func(ctx context.Context) error {
+	b.bodies = append(b.bodies, code{kind + " " + name, fn})
 	return func(ctx context.Context) error {
 		return b.vm.Run(ctx, kind+" "+name, true, func(L *lua.LState) error {
 			_, err := b.vm.Call(L, "in "+kind+" '"+name+"'", fn, 0)
@@ -72,31 +75,31 @@ func (b *binding) appStop(L *lua.LState) int {
 	a := b.call(L, "app.stop")
 	b.running(a)
 	code := 0
-	if a.peek() != lua.LNil {
-		code = a.integer("the exit code", 0)
+	if a.Peek() != lua.LNil {
+		code = int(a.Integer("the exit code", 0, arg.MaxInt))
 	}
-	a.done()
+	a.Done()
 	if code > 255 {
-		a.fail("app.stop: the exit code is %d, expected a whole number from 0 to 255", code)
+		a.Fail("app.stop: the exit code is %d, expected a whole number from 0 to 255", code)
 	}
 	b.app.Runtime().Stop(code)
 	return 0
 }
 
 // eventNames are what app.on takes.
-var eventNames = []string{"partitions_assigned", "partitions_revoked", "produce_error"}
+var eventNames = api.Get("app.on").Params[0].Choices
 
 // appOn is app.on(event, fn): partitions_assigned and partitions_revoked with a list of { topic=, partition= }, produce_error with the
 // message and the error.
 func (b *binding) appOn(L *lua.LState) int {
 	a := b.call(L, "app.on")
 	b.declare(a)
-	name := a.text("the event's name")
+	name := a.Text("the event's name")
 	if !slices.Contains(eventNames, name) {
-		a.hint(fault.DidYouMean(name, eventNames), "unknown event '%s' for app.on", name)
+		a.Hint(fault.DidYouMean(name, eventNames), "unknown event '%s' for app.on", name)
 	}
-	a.about(name)
-	fn := a.function()
+	a.About(name)
+	fn := a.Function()
 	h := &b.app.Hooks
 	switch name {
 	case "partitions_assigned":

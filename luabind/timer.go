@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/runtime/app"
 	"faust/runtime/timer"
 )
@@ -13,13 +14,13 @@ import (
 func (b *binding) appTimer(L *lua.LState) int {
 	a := b.call(L, "app.timer")
 	b.declare(a)
-	every := a.duration("the interval")
+	every := a.Duration("the interval")
 	if every < time.Millisecond {
-		a.fail("app.timer: the interval is %s, expected at least 1ms", app.FormatDuration(every))
+		a.Fail("app.timer: the interval is %s, expected at least 1ms", app.FormatDuration(every))
 	}
-	a.about(app.FormatDuration(every))
+	a.About(app.FormatDuration(every))
 	t := &app.Timer{Every: every}
-	o := a.options("name", "on_leader")
+	o := a.Options()
 	b.addTimer(a, o, t, "timer", app.FormatDuration(every))
 	return 0
 }
@@ -28,16 +29,16 @@ func (b *binding) appTimer(L *lua.LState) int {
 func (b *binding) appCrontab(L *lua.LState) int {
 	a := b.call(L, "app.crontab")
 	b.declare(a)
-	t := &app.Timer{Spec: a.text("the schedule")}
-	a.about(t.Spec)
+	t := &app.Timer{Spec: a.Text("the schedule")}
+	a.About(t.Spec)
 	var err error
 	if t.Schedule, err = timer.Parse(t.Spec); err != nil {
-		a.hint("minute hour day month weekday:  app.crontab('0 20 * * *', fn)  is every day at 20:00", "app.crontab: cannot read '%s': %s", t.Spec, err)
+		a.Hint("minute hour day month weekday:  app.crontab('0 20 * * *', fn)  is every day at 20:00", "app.crontab: cannot read '%s': %s", t.Spec, err)
 	}
-	o := a.options("tz", "name", "on_leader")
-	if zone := o.text("tz"); o.has("tz") {
+	o := a.Options()
+	if zone := o.Text("tz"); o.Has("tz") {
 		if t.Zone, err = time.LoadLocation(zone); err != nil || zone == "" {
-			o.fail("tz", "unknown time zone '%s' for %s: expected a name such as 'Europe/Oslo'", zone, a.of)
+			o.Fail("tz", "unknown time zone '%s' for %s: expected a name such as 'Europe/Oslo'", zone, a.Of())
 		}
 	}
 	b.addTimer(a, o, t, "crontab", t.Spec)
@@ -45,9 +46,9 @@ func (b *binding) appCrontab(L *lua.LState) int {
 }
 
 // addTimer takes what timers and crontabs have in common.
-func (b *binding) addTimer(a *args, o options, t *app.Timer, kind, fallback string) {
-	fn := a.function()
-	t.Name, t.OnLeader, t.Place = claim(o, &b.names.timers, kind, fallback), o.boolean("on_leader"), a.place().String()
+func (b *binding) addTimer(a *arg.Args, o arg.Options, t *app.Timer, kind, fallback string) {
+	fn := a.Function()
+	t.Name, t.OnLeader, t.Place = claim(o, &b.names.timers, kind, fallback), o.Boolean("on_leader"), a.Place().String()
 	t.Run = b.callback(kind, t.Name, fn)
 	b.app.Timers = append(b.app.Timers, t)
 }

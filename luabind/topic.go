@@ -2,13 +2,14 @@ package luabind
 
 import (
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/api"
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 	"faust/luabind/record"
 	"faust/runtime/app"
@@ -24,15 +25,21 @@ type topicObject struct {
 	decl       *app.Topic
 	key, val   record.Codec
 	declaredAt fault.Place
+	group      *group // that it has the messages of; nil: none
 	lua        *lua.LUserData
 }
 
-func (t *topicObject) Describe() string  { return "the topic " + t.decl.Name }
+func (t *topicObject) Describe() string {
+	if t.group != nil {
+		return t.group.source.label() + ":group_by('" + t.group.name + "')"
+	}
+	return "the topic " + t.decl.Name
+}
 func (t *topicObject) value() lua.LValue { return t.lua }
 
 func (b *binding) topicKind(L *lua.LState) *lua.LTable {
-	methods := map[string]lua.LGFunction{"send": b.topicSend}
-	for _, name := range []string{"group_by", "join"} {
+	methods := map[string]lua.LGFunction{"send": b.topicSend, "group_by": b.topicGroupBy}
+	for _, name := range api.LaterMembers("topic") {
 		methods[name] = later("topic:" + name)
 	}
 	fields := func(_ *lua.LState, self any, key string) lua.LValue {
@@ -48,12 +55,12 @@ func (b *binding) topicKind(L *lua.LState) *lua.LTable {
 func (b *binding) appTopic(L *lua.LState) int {
 	a := b.call(L, "app.topic")
 	b.declare(a)
-	name := a.text("the topic's name")
-	a.about(name)
+	name := a.Text("the topic's name")
+	a.About(name)
 	b.checkTopicName(a, name)
-	o := a.options("key", "value", "partitions", "retention", "compact", "partitioner", "help", "replication")
-	a.done()
-	t := b.newTopic(&app.Topic{Topic: b.topicDeclaration(name, o), Help: o.text("help"), Place: a.place().String()}, a.place())
+	o := a.Options()
+	a.Done()
+	t := b.newTopic(&app.Topic{Topic: b.topicDeclaration(name, o), Help: o.Text("help"), Place: a.Place().String()}, a.Place())
 	t.key, t.val = b.codec(o, "key", "string"), b.codec(o, "value", "json")
 	t.decl.Key, t.decl.Value = t.key.Name(), t.val.Name()
 	b.topics.add(name, t)
@@ -62,30 +69,41 @@ func (b *binding) appTopic(L *lua.LState) int {
 	return 1
 }
 
-func (b *binding) checkTopicName(a *args, name string) {
-	if first, ok := b.topics.find(name); ok {
-		a.hint("app.topics['"+name+"'] gives it", "topic '%s' is declared twice: first at %s", name, first.declaredAt)
+func (b *binding) checkTopicName(a *arg.Args, name string) {
+	first, taken := b.topics.find(name)
+	if taken {
+		alreadyDeclared(a, "topic", name, first.declaredAt)
 	}
+	checkName(a, "topic", name)
+}
+
+// alreadyDeclared raises because a name was given before.
+func alreadyDeclared(a *arg.Args, kind, name string, first fault.Place) {
+	a.Hint("app."+kind+"s['"+name+"'] gives it", "%s '%s' is declared twice: first at %s", kind, name, first)
+}
+
+// checkName makes sure that a name can be that of a topic, or a part of one's.
+func checkName(a *arg.Args, kind, name string) {
 	if !topicName.MatchString(name) || name == "." || name == ".." {
-		a.fail("'%s' cannot be the name of a topic: letters, digits, '.', '_' and '-', at most 249 of them", fault.Cut(name, 60))
+		a.Fail("'%s' cannot be the name of a %s: letters, digits, '.', '_' and '-', at most 249 of them", fault.Cut(name, 60), kind)
 	}
 }
 
 // topicDeclaration reads what the runtime has to know of a topic.
-func (b *binding) topicDeclaration(name string, o options) topic.Topic {
-	t := topic.Topic{Name: name, Compact: o.boolean("compact")}
-	if n, ok := o.integer("partitions", 1, 10000); ok {
+func (b *binding) topicDeclaration(name string, o arg.Options) topic.Topic {
+	t := topic.Topic{Name: name, Compact: o.Boolean("compact")}
+	if n, ok := o.Integer("partitions"); ok {
 		t.Partitions = int32(n)
 	}
-	if n, ok := o.integer("replication", 1, math.MaxInt16); ok {
+	if n, ok := o.Integer("replication"); ok {
 		t.Replication = int16(n)
 	}
-	t.Partitioner = topic.Partitioner(o.word("partitioner", string(topic.Murmur2), string(topic.CRC32)))
-	if o.value("retention") == lua.LString("forever") {
+	t.Partitioner = topic.Partitioner(o.Text("partitioner"))
+	if o.Value("retention") == lua.LString("forever") {
 		t.Retention = -1
-	} else if d, ok := o.duration("retention"); ok {
+	} else if d, ok := o.Duration("retention"); ok {
 		if d < time.Second {
-			o.wrong("retention", o.value("retention"), "a duration from '1s' on, or 'forever'")
+			o.Wrong("retention", o.Value("retention"), "a duration from '1s' on, or 'forever'")
 		}
 		t.Retention = d
 	}
@@ -93,10 +111,10 @@ func (b *binding) topicDeclaration(name string, o options) topic.Topic {
 }
 
 // codec finds the codec of an option: a name such as 'json', or a record type.
-func (b *binding) codec(o options, name, fallback string) record.Codec {
-	c, err := b.reg.Codec(o.value(name), fallback)
+func (b *binding) codec(o arg.Options, name, fallback string) record.Codec {
+	c, err := b.reg.Codec(o.Value(name), fallback)
 	if err != nil {
-		o.raise(name, err)
+		o.Raise(name, err)
 	}
 	return c
 }
@@ -108,8 +126,8 @@ func (b *binding) newTopic(decl *app.Topic, at fault.Place) *topicObject {
 }
 
 // internalTopic makes a topic of an agent's own; it is named at the end of loading, when the app's id is known.
-func (b *binding) internalTopic(key, val record.Codec, at fault.Place) *topicObject {
-	t := b.newTopic(&app.Topic{Topic: topic.Topic{Internal: true}, Key: key.Name(), Value: val.Name(), Place: at.String()}, at)
+func (b *binding) internalTopic(as topic.Topic, key, val record.Codec, at fault.Place) *topicObject {
+	t := b.newTopic(&app.Topic{Topic: as, Key: key.Name(), Value: val.Name(), Place: at.String()}, at)
 	t.key, t.val = key, val
 	return t
 }
@@ -118,15 +136,15 @@ func (b *binding) internalTopic(key, val record.Codec, at fault.Place) *topicObj
 func (b *binding) appRecord(L *lua.LState) int {
 	a := b.call(L, "app.record")
 	b.declare(a)
-	name := a.text("the record's name")
-	a.about(name)
-	fields := a.table("the table of fields")
-	a.done()
+	name := a.Text("the record's name")
+	a.About(name)
+	fields := a.Table("the table of fields", "a table")
+	a.Done()
 	s, err := b.reg.Declare(name, fields)
 	if err != nil {
-		a.raise(err)
+		a.Raise(err)
 	}
-	r := &app.Record{Name: name, Place: a.place().String()}
+	r := &app.Record{Name: name, Place: a.Place().String()}
 	for _, f := range s.Fields {
 		r.Fields = append(r.Fields, app.Field(f))
 	}
@@ -145,11 +163,11 @@ func (b *binding) recordValue(name string) lua.LValue {
 }
 
 // topicArgument takes a topic.
-func topicArgument(a *args, what string) *topicObject {
-	v := a.value(what)
+func topicArgument(a *arg.Args, what string) *topicObject {
+	v := a.Value(what)
 	t, ok := as[*topicObject](v)
 	if !ok {
-		a.wrong(what, v, "a topic")
+		a.Wrong(what, v, "a topic")
 	}
 	return t
 }

@@ -12,7 +12,9 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
+	"faust/luabind/module"
 	"faust/luabind/vm"
 	"faust/runtime/web"
 )
@@ -25,6 +27,7 @@ func (b *binding) webModule(L *lua.LState) lua.LValue {
 	} {
 		t.RawSetString(name, L.NewFunction(withDot(t, "web."+name, f)))
 	}
+	module.Strict(L, "web", t)
 	return t
 }
 
@@ -52,21 +55,21 @@ func (b *binding) answerKind(L *lua.LState) *lua.LTable {
 // webHTML is web.html(text): a page in HTML.
 func (b *binding) webHTML(L *lua.LState) int {
 	a := b.call(L, "web.html")
-	text := a.text("the text")
-	a.done()
+	text := a.Text("the text")
+	a.Done()
 	return b.answer(L, &web.Response{Type: "text/html; charset=utf-8", Body: []byte(text)})
 }
 
 // webRedirect is web.redirect(url, status): 302 unless it says otherwise.
 func (b *binding) webRedirect(L *lua.LState) int {
 	a := b.call(L, "web.redirect")
-	target, status := a.text("the URL"), http.StatusFound
-	if a.peek() != lua.LNil {
-		status = a.integer("the status", 300)
+	target, status := a.Text("the URL"), http.StatusFound
+	if a.Peek() != lua.LNil {
+		status = int(a.Integer("the status", 300, arg.MaxInt))
 	}
-	a.done()
+	a.Done()
 	if status > 308 {
-		a.fail("web.redirect: the status is the number %d, expected 301, 302, 303, 307 or 308", status)
+		a.Fail("web.redirect: the status is the number %d, expected 301, 302, 303, 307 or 308", status)
 	}
 	return b.answer(L, &web.Response{Status: status, Header: http.Header{"Location": {target}}})
 }
@@ -75,13 +78,13 @@ func (b *binding) webRedirect(L *lua.LState) int {
 // absolute or goes up with .. is not found.
 func (b *binding) webFile(L *lua.LState) int {
 	a := b.call(L, "web.file")
-	r := &web.Response{File: filepath.ToSlash(a.text("the path"))}
-	o := a.options("type", "root")
-	a.done()
+	r := &web.Response{File: filepath.ToSlash(a.Text("the path"))}
+	o := a.Options()
+	a.Done()
 	if r.File == "" || strings.HasPrefix(r.File, "/") || slices.Contains(strings.Split(r.File, "/"), "..") {
 		vm.Raise(L, deliberate(&web.Status{Code: http.StatusNotFound, Text: "not found"}))
 	}
-	r.Type, r.Root = o.text("type"), o.text("root")
+	r.Type, r.Root = o.Text("type"), o.Text("root")
 	if !filepath.IsAbs(r.Root) {
 		r.Root = filepath.Join(b.root(), r.Root)
 	}
@@ -91,30 +94,30 @@ func (b *binding) webFile(L *lua.LState) int {
 // webError is web.error(status, text) or web.error(status, table): raises an answer, which ends the page.
 func (b *binding) webError(L *lua.LState) int {
 	a := b.call(L, "web.error")
-	status := &web.Status{Code: a.integer("the status", 400)}
+	status := &web.Status{Code: int(a.Integer("the status", 400, arg.MaxInt))}
 	if status.Code > 599 {
-		a.fail("web.error: the status is the number %d, expected 400 to 599", status.Code)
+		a.Fail("web.error: the status is the number %d, expected 400 to 599", status.Code)
 	}
 	b.says(a, status)
-	a.done()
+	a.Done()
 	vm.Raise(L, deliberate(status))
 	return 0
 }
 
 // says takes what web.error says: a text, a table, or nothing but the name of the status.
-func (b *binding) says(a *args, status *web.Status) {
+func (b *binding) says(a *arg.Args, status *web.Status) {
 	status.Text = strings.ToLower(http.StatusText(status.Code))
-	switch v := a.maybe().(type) {
+	switch v := a.Maybe().(type) {
 	case *lua.LNilType:
 	case lua.LString:
 		status.Text = string(v)
 	case *lua.LTable:
 		var err error
 		if status.JSON, err = b.reg.JSON(a.L, v, 0); err != nil {
-			a.raise(err)
+			a.Raise(err)
 		}
 	default:
-		a.wrong("what is said", v, "a string or a table")
+		a.Wrong("what is said", v, "a string or a table")
 	}
 }
 
@@ -131,13 +134,13 @@ func deliberate(err error) error {
 // the text is on its way.
 func (b *binding) webStream(L *lua.LState) int {
 	a := b.call(L, "web.stream")
-	v := a.value("the function")
+	v := a.Value("the function")
 	fn, ok := v.(*lua.LFunction)
 	if !ok {
-		a.wrong("the function", v, "a function")
+		a.Wrong("the function", v, "a function")
 	}
-	r := &web.Response{Type: a.options("type").text("type")}
-	a.done()
+	r := &web.Response{Type: a.Options().Text("type")}
+	a.Done()
 	r.Type = cmp.Or(r.Type, textPlain)
 	r.Stream = func(ctx context.Context, w io.Writer) error { return b.serve(ctx, w, fn) }
 	return b.answer(L, r)
@@ -149,10 +152,10 @@ func (b *binding) serve(ctx context.Context, w io.Writer, fn *lua.LFunction) err
 		over := false
 		write := L.NewFunction(func(L *lua.LState) int {
 			a := b.call(L, "write")
-			text := a.text("the text")
-			a.done()
+			text := a.Text("the text")
+			a.Done()
 			if over {
-				a.fail("write: the stream is over")
+				a.Fail("write: the stream is over")
 			}
 			b.push(L, w, text)
 			return 0

@@ -9,7 +9,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // request is the command `http`: it prints the status and the body of one request. With -until it asks again until the answer matches.
@@ -47,7 +46,7 @@ func request(args []string) int {
 }
 
 func exchange(method, url, body, accept string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,10 +16,13 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"faust/tests/drive"
 )
 
 // patience is how long a story waits for something that should happen.
-const patience = 30 * time.Second
+const patience = drive.Patience
 
 type stageKey struct{}
 
@@ -28,6 +31,7 @@ type stage struct {
 	dir       string
 	mu        sync.Mutex
 	processes map[string]*process
+	after     func() // when all have ended; may be nil
 }
 
 // process is a command that a story started. Its output goes to NAME.out and NAME.err.
@@ -213,10 +217,9 @@ func until(ok func() bool) bool {
 // ports is `ports NAME...`: sets each variable to a port that is free now.
 func ports(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := drive.FreePort()
 		ts.Check(err)
-		defer l.Close()
-		ts.Setenv(name, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+		ts.Setenv(name, strconv.Itoa(port))
 	}
 }
 
@@ -264,9 +267,29 @@ func golden(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return strings.Trim(strings.Join(lines, "\n"), "\n")
 	}
-	if got, want := clean(args[0]), clean(args[1]); got != want {
+	got, want := clean(args[0]), clean(args[1])
+	switch {
+	case got == want:
+	case os.Getenv("UPDATE") != "":
+		ts.Check(rewrite(filepath.Join("testdata", ts.Name()+".txtar"), args[1], got))
+	default:
 		ts.Fatalf("got\n%s\n\nnot\n%s", got, want)
 	}
+}
+
+// rewrite replaces a file of a story.
+func rewrite(story, name, text string) error {
+	a, err := txtar.ParseFile(story)
+	if err != nil {
+		return err
+	}
+	for i := range a.Files {
+		if a.Files[i].Name == name {
+			a.Files[i].Data = []byte(text + "\n")
+			return os.WriteFile(story, txtar.Format(a), 0o644)
+		}
+	}
+	return fmt.Errorf("%s has no file %s", story, name)
 }
 
 // everything is `everything FILE... N`: each of the lines "got 1" to "got N" comes to be in one of the files at least.
@@ -300,6 +323,34 @@ func everything(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// matched is `matched FILE regexp OTHER template`: for every match in the first file a line like the template comes to be in the other one.
+func matched(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: matched FILE regexp OTHER template")
+	}
+	pattern, text := regexp.MustCompile("(?m)"+args[1]), ts.ReadFile(args[0])
+	found := pattern.FindAllStringSubmatchIndex(text, -1)
+	if len(found) == 0 {
+		ts.Fatalf("nothing in %s matches %s", args[0], args[1])
+	}
+	var missing []string
+	complete := until(func() bool {
+		other, err := os.ReadFile(ts.MkAbs(args[2]))
+		lines := strings.Split(string(other), "\n")
+		missing = nil
+		for _, m := range found {
+			if line := string(pattern.ExpandString(nil, args[3], text, m)); !slices.Contains(lines, line) {
+				missing = append(missing, line)
+			}
+		}
+		return err == nil && missing == nil
+	})
+	if !complete {
+		ts.Fatalf("missing: %q", missing)
+	}
+	ts.Logf("%d lines", len(found))
+}
+
 // clear ends what the story left running, its embedded brokers too.
 func (s *stage) clear() {
 	s.mu.Lock()
@@ -314,6 +365,9 @@ func (s *stage) clear() {
 		}
 		return nil
 	})
+	if s.after != nil {
+		s.after()
+	}
 }
 
 func endBroker(path string) {

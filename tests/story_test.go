@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,17 +29,24 @@ func TestMain(m *testing.M) {
 	testscript.Main(cleaning{m}, map[string]func(){
 		"faust": func() { os.Exit(cli.Main()) },
 		"http":  func() { os.Exit(request(os.Args[1:])) },
+		"until": func() { os.Exit(again(os.Args[1:])) },
 	})
 }
 
 func TestStories(t *testing.T) {
 	t.Parallel()
+	testscript.Run(t, stories(t, "testdata"))
+}
+
+// stories are those of a folder.
+func stories(t *testing.T, dir string) testscript.Params {
+	t.Helper()
 	examples, err := filepath.Abs("../examples")
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+	p := testscript.Params{
+		Dir: dir,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("EXAMPLES", examples)
 			e.Setenv("GORACE", os.Getenv("GORACE"))
@@ -60,6 +68,12 @@ func TestStories(t *testing.T) {
 
 			"everything": everything,
 			"killbroker": killBroker,
+			"matched":    matched,
 		},
-	})
+	}
+	maps.Copy(p.Cmds, systemCommands)
+	return p
 }
+
+// systemCommands are those that only some systems have.
+var systemCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){}

@@ -6,12 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +22,8 @@ import (
 type terminal struct {
 	cmd    *exec.Cmd
 	master *os.File
+	before uint32 // the terminal's mode before the command began
+
 	mu     sync.Mutex
 	seen   strings.Builder
 	closed chan struct{}
@@ -51,10 +55,11 @@ func onTerminal(t *testing.T, dir string, columns uint16, env []string, args ...
 	cmd.Dir, cmd.Env = dir, append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TERM=xterm", "GORACE=" + os.Getenv("GORACE")}, env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	term := &terminal{cmd: cmd, master: master, closed: make(chan struct{})}
+	term.before = term.mode(t)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{cmd: cmd, master: master, closed: make(chan struct{})}
 	go term.read()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
@@ -142,7 +147,7 @@ func TestTerminalBanner(t *testing.T) {
 	term.press(t, "\x03")
 	term.ends(t, 0)
 	shown := term.text()
-	for _, want := range []string{"┌ƒaµS† v", "│ id         │ hello (version 1)", "│ transport  │ none (no topics)", "starting ➢ ready in 0.", "APP STARTED\n", "\x1b[31m"} {
+	for _, want := range []string{"┌ƒaµS† v", "│ id         │ hello (version 1)", "│ transport  │ none (no topics)", "starting ➢ ready in ", "APP STARTED\n", "\x1b[31m"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("no %q in\n%s", want, shown)
 		}
@@ -166,6 +171,23 @@ func TestTerminalWithoutColors(t *testing.T) {
 	}
 }
 
+// Help is as wide as the terminal and has colours there.
+func TestTerminalHelp(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []uint16{50, 120} {
+		term := onTerminal(t, t.TempDir(), columns, nil, "help", "app.topic")
+		term.ends(t, 0)
+		shown := term.text()
+		if !strings.Contains(shown, "\x1b[1mapp.topic\x1b[0m") || strings.Contains(shown, "=====") {
+			t.Errorf("no heading in colour in\n%s", shown)
+		}
+		narrow := strings.Contains(shown, "A topic that does not exist is created when a\n")
+		if narrow != (columns == 50) {
+			t.Errorf("on %d columns:\n%s", columns, shown)
+		}
+	}
+}
+
 func TestTerminalConfirm(t *testing.T) {
 	t.Parallel()
 	text := "app.command('wipe', function() if confirm 'Delete everything?' then say 'deleted' else say 'kept' end end)\n"
@@ -182,6 +204,21 @@ func TestTerminalConfirm(t *testing.T) {
 	}
 }
 
+// Who declines is told that nothing was done, as is what called the command.
+func TestTerminalDecline(t *testing.T) {
+	t.Parallel()
+	dir, _ := script(t, "app.configure { id = 'shop' }\nlocal t = app.table('t')\napp.agent(app.topic('orders'), function(stream) for o in stream do t.k = o end end)\n")
+	slot := filepath.Join(dir, ".faust", "shop", "0")
+	if err := errors.Join(os.MkdirAll(filepath.Join(slot, "tables"), 0o700), os.WriteFile(filepath.Join(slot, "lock"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	term := onTerminal(t, dir, 80, nil, "run", "app.lua", "reset", "--local")
+	term.waitFor(t, "Delete this for good? [y/N]")
+	term.press(t, "n\n")
+	term.waitFor(t, "error: nothing was done")
+	term.ends(t, 1)
+}
+
 func TestTerminalStop(t *testing.T) {
 	t.Parallel()
 	dir, _ := script(t, `
@@ -193,12 +230,237 @@ app.task(function() jobs:put('a job') end)
 `)
 	term := onTerminal(t, dir, 80, nil, "run", "app.lua", "worker", "-p", "0")
 	term.waitFor(t, "begun")
+	term.waitFor(t, "? for keys")
 	term.press(t, "\x03")
 	term.waitFor(t, "stopping ➢ waiting for agent cleaner")
 	term.waitFor(t, "^C again to abort")
 	term.press(t, "\x03")
 	term.ends(t, 130)
-	if shown := term.text(); !strings.Contains(shown, "stopped at once; was waiting for agent cleaner") {
+	if shown := term.text(); !regexp.MustCompile(`\r\x1b\[2Kstopped at once; was waiting for agent cleaner.*\n$`).MatchString(shown) {
 		t.Errorf("got\n%s", shown)
+	}
+	if mode := term.mode(t); mode != term.before {
+		t.Errorf("the terminal's mode was %x and is %x", term.before, mode)
+	}
+}
+
+// resize changes the size of the terminal, of which its foreground process hears.
+func (term *terminal) resize(t *testing.T, columns uint16) {
+	t.Helper()
+	if err := unix.IoctlSetWinsize(int(term.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 25, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mode is how the terminal treats what is typed: lines or keys, shown or not.
+func (term *terminal) mode(t *testing.T) uint32 {
+	t.Helper()
+	flags, err := unix.IoctlGetTermios(int(term.master.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return flags.Lflag
+}
+
+// waitAfter waits until text is shown after the first from bytes.
+func (term *terminal) waitAfter(t *testing.T, from int, text string) {
+	t.Helper()
+	shown := func() bool { return strings.Contains(term.text()[from:], text) }
+	until(func() bool { return shown() || term.over() })
+	if !shown() {
+		t.Fatalf("never shows %q after\n%s\nbut\n%s", text, term.text()[:from], term.text()[from:])
+	}
+}
+
+// waitForStatus waits until the last line is a status that has text in it and fits into so many columns.
+func (term *terminal) waitForStatus(t *testing.T, columns int, text string) {
+	t.Helper()
+	last := ""
+	shown := func() bool {
+		all := term.text()
+		last = all[strings.LastIndexAny(all, "\n\r")+1:]
+		return strings.HasPrefix(last, "\x1b[2K▸ ") && strings.Contains(last, text) && utf8.RuneCountInString(unstyled(last)) < columns
+	}
+	if until(func() bool { return shown() || term.over() }); !shown() {
+		t.Fatalf("the status line never has %q in less than %d columns, but %q:\n%s", text, columns, last, term.text())
+	}
+}
+
+// tooWide gives the lines that are wider than the terminal, as it would show them.
+func tooWide(text string, columns int) (wide []string) {
+	for _, line := range strings.Split(text, "\n") {
+		for _, drawn := range strings.Split(line, "\r\x1b[2K") {
+			if utf8.RuneCountInString(unstyled(drawn)) > columns {
+				wide = append(wide, drawn)
+			}
+		}
+	}
+	return wide
+}
+
+const statusScript = `
+app.configure { id = 'shop', topic_partitions = 1 }
+local orders = app.topic('orders')
+app.agent('collector_of_orders_with_a_long_name', orders, function(stream)
+  for order in stream do error('an order that nobody can work on, for a reason of some length') end
+end)
+app.task({ name = 'sleeper' }, function() orders:send { value = 1 } time.sleep '1h' end)
+`
+
+// The status line of a worker, its keys, and another size of the terminal in between.
+func TestTerminalStatusLine(t *testing.T) {
+	t.Parallel()
+	dir, _ := script(t, statusScript)
+	term := onTerminal(t, dir, 100, nil, "run", "app.lua", "worker", "-p", "0", "--broker", "embedded:inprocess")
+	term.waitFor(t, "┌ƒaµS† v")
+	term.waitFor(t, "starting ➢ ready in ")
+	term.waitForStatus(t, 100, "errors 1 ")
+	term.waitForStatus(t, 100, "? for keys")
+	if term.mode(t)&(unix.ICANON|unix.ECHO) != 0 {
+		t.Error("the terminal gives lines, or shows what is typed")
+	}
+	term.resize(t, 40)
+	term.waitForStatus(t, 40, "errors 1")
+	narrow := len(term.text())
+	term.press(t, "?")
+	for _, c := range []struct{ key, want string }{
+		{"", "  a  agents: rate, lag, errors\n"}, {"", "  ?  this help\n"}, {"a", "collector_of_orders_with_a_long_name\n"}, {"", "  failed: 1\n"},
+		{"t", "sleeper\n"}, {"", "  state: waiting for"}, {"e", "  error: app.lua:5:26: an order that\n"}, {"", "    nobody can work on, for a reason of\n"}, {"l", "log level info\n"}, {"x", "▸ "},
+	} {
+		term.press(t, c.key)
+		term.waitAfter(t, narrow, c.want)
+	}
+	if wide := tooWide(term.text()[narrow:], 40); wide != nil {
+		t.Errorf("wider than 40 columns: %q", wide)
+	}
+	term.press(t, "\x03")
+	term.ends(t, 0)
+	shown := term.text()
+	if !strings.Contains(shown, "stopped after 00:0") || strings.HasSuffix(shown, "▸ stopping") {
+		t.Errorf("the end is\n%q", shown[narrow:])
+	}
+	if end := shown[strings.Index(shown, "log level"):]; strings.Contains(end, "^C") || strings.Contains(end, "x") {
+		t.Errorf("keys are shown: %q", end)
+	}
+	if mode := term.mode(t); mode != term.before {
+		t.Errorf("the terminal's mode was %x and is %x", term.before, mode)
+	}
+}
+
+// The key q ends a worker as ^C does.
+func TestTerminalQuit(t *testing.T) {
+	t.Parallel()
+	dir, _ := script(t, "app.configure { id = 'quiet' }\napp.task(function() time.sleep '1h' end)\n")
+	term := onTerminal(t, dir, 80, nil, "run", "app.lua", "worker", "-p", "0")
+	term.waitFor(t, "▸ 0 msg/s")
+	term.press(t, "q")
+	term.ends(t, 0)
+	if mode := term.mode(t); mode != term.before {
+		t.Errorf("the terminal's mode was %x and is %x", term.before, mode)
+	}
+}
+
+// unstyled is what a terminal shows without what it obeys.
+func unstyled(text string) string {
+	return regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]|\r`).ReplaceAllString(text, "")
+}
+
+// waitForPrompt waits until the console reads keys: what is pressed before goes through the terminal's own editing, which keeps ^D and ^R to itself.
+func (term *terminal) waitForPrompt(t *testing.T) {
+	t.Helper()
+	reads := func() bool {
+		all := unstyled(term.text())
+		return all[strings.LastIndexByte(all, '\n')+1:] == ">> "
+	}
+	if until(func() bool { return reads() || term.over() }); !reads() {
+		t.Fatalf("shows no prompt at the end of\n%s", term.text())
+	}
+}
+
+func TestTerminalConsoleWithoutColors(t *testing.T) {
+	t.Parallel()
+	dir, _ := script(t, "local orders = app.topic('orders')\n")
+	term := onTerminal(t, dir, 40, []string{"NO_COLOR=1"}, "run", "app.lua", "repl")
+	term.waitFor(t, "^D leaves")
+	term.press(t, "for x = 1, '2' do print(x) end\r")
+	term.waitFor(t, "2\n")
+	term.waitForPrompt(t)
+	term.press(t, "for\t\t")
+	term.press(t, "\x15ordrs\r")
+	term.waitFor(t, "did you mean 'orders'?")
+	term.waitForPrompt(t)
+	term.press(t, "\x04")
+	term.ends(t, 0)
+	if shown := term.text(); regexp.MustCompile(`\x1b\[[0-9;]*m`).MatchString(shown) {
+		t.Errorf("colours in %q", shown)
+	}
+}
+
+func TestTerminalConsole(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []uint16{80, 40} {
+		t.Run(strconv.Itoa(int(columns)), func(t *testing.T) {
+			t.Parallel()
+			dir, _ := script(t, "app.configure { id = 'shop' }\nlocal orders = app.topic('orders')\nfunction spin() print 'spinning' while true do end end\n")
+			term := onTerminal(t, dir, columns, nil, "run", "app.lua", "repl")
+			term.waitFor(t, "^D leaves")
+			term.press(t, "ord\t") // completed
+			term.waitFor(t, "orders")
+			term.press(t, "\r")
+			term.waitFor(t, "<topic orders>")
+			term.press(t, "\x1b[200~for i = 1, 2 do\n  print('row ' .. i)\nend\x1b[201~\r") // pasted as one block
+			term.waitFor(t, "row 1\nrow 2\n")
+			term.waitForPrompt(t)
+			term.press(t, "x = 'äß日本'\r")
+			term.press(t, "x\r")
+			term.waitFor(t, `"äß日本"`)
+			term.waitForPrompt(t)
+			term.press(t, "spin()\r")
+			term.waitFor(t, "spinning\n")
+			term.press(t, "\x03")
+			term.waitFor(t, ": stopped")
+			term.waitForPrompt(t)
+			term.press(t, "\x12row") // the whole block comes back
+			term.waitFor(t, "(search 'row') ")
+			term.press(t, "\r")
+			until(func() bool { return strings.Count(term.text(), "row 1\nrow 2\n") == 2 || term.over() })
+			term.waitForPrompt(t)
+			term.press(t, "\x04")
+			term.ends(t, 0)
+			if n := strings.Count(term.text(), "row 1\nrow 2\n"); n != 2 {
+				t.Errorf("the block ran %d times:\n%s", n, unstyled(term.text()))
+			}
+		})
+	}
+}
+
+// A secret option is asked for without echo; ^C leaves the terminal as it was.
+func TestTerminalSecret(t *testing.T) {
+	t.Parallel()
+	text := "app.command('login', { app.option('--token', { secret = true, required = true }) }, function(o)\n" +
+		"  say(tostring(o.token), #tostring(o.token), crypto.equal(o.token, 'hunter22'))\nend)\n"
+	dir, _ := script(t, text)
+	for keys, want := range map[string]string{"hunter22\n": "***\t3\ttrue\n", "\n": "error: command 'login': --token is missing\n"} {
+		term := onTerminal(t, dir, 80, []string{"NO_COLOR=1"}, "run", "app.lua", "login")
+		term.waitFor(t, "--token: ")
+		term.press(t, keys)
+		term.waitFor(t, want)
+		term.ends(t, map[bool]int{true: 0, false: 1}[keys != "\n"])
+		if shown := term.text(); strings.Contains(shown, "hunter") {
+			t.Errorf("shown: %q", shown)
+		}
+	}
+	term := onTerminal(t, dir, 80, nil, "run", "app.lua", "login")
+	term.waitFor(t, "--token: ")
+	if flags, err := unix.IoctlGetTermios(int(term.master.Fd()), unix.TCGETS); err != nil || flags.Lflag&unix.ECHO != 0 {
+		t.Errorf("the terminal echoes while it asks: %v", err)
+	}
+	term.press(t, "\x03")
+	term.ends(t, 130)
+	given := onTerminal(t, dir, 80, nil, "run", "app.lua", "login", "--token", "hunter22")
+	given.waitFor(t, "true")
+	given.ends(t, 0)
+	if strings.Contains(given.text(), "--token:") {
+		t.Error("asked for what was given")
 	}
 }

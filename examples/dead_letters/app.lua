@@ -1,5 +1,5 @@
 #!/usr/bin/env -S faust run
--- What happens to messages that cannot be processed.
+-- What happens to messages that cannot be processed. `faust run app.lua dlq` lists them; `dlq replay` sends them back once this is mended.
 
 app.configure { id = 'dead_letters', topic_partitions = 2 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S faust run
 -- Withdrawals, added up per country.
 
-app.configure { id = 'simple', version = 1, topic_partitions = 4 }
+app.configure { id = 'simple', version = 1, topic_partitions = 4, processing_guarantee = 'exactly_once' }
 
 -- What a message looks like. A '?' marks a field that may be missing.
 local Withdrawal = app.record('Withdrawal', {
@@ -10,25 +10,26 @@ local Withdrawal = app.record('Withdrawal', {
 
 local withdrawals = app.topic('withdrawals', { key = 'string', value = Withdrawal })
 
--- The sums of this worker since it started. They live in its memory: each worker has those of its own partitions.
-local totals = {}
+local country_totals = app.table('country_totals', { default = 0, help = 'Sum of all withdrawals, by country.' })
 
-app.agent('track_countries', withdrawals, function(stream)
+-- Messages arrive keyed by user; group_by sends them on keyed by country, so that each country is
+-- added up in one place however many workers there are.
+app.agent('track_countries', withdrawals:group_by('country'), function(stream)
   for withdrawal in stream do
     local country = withdrawal.country
-    totals[country] = (totals[country] or 0) + withdrawal.amount
+    country_totals[country] = country_totals[country] + withdrawal.amount
   end
 end)
 
 app.task(function() print 'APP STARTED' end)
 
 app.timer('10s', function()
-  for country, total in pairs(totals) do print(('%-12s %16.2f'):format(country, total)) end
+  for country, total in pairs(country_totals) do print(('%-12s %16.2f'):format(country, total)) end
 end)
 
-app.page('/totals/{country}/', function(request)
+app.page('/totals/{country}/', { table = country_totals, key = 'country' }, function(request)
   local country = request.params.country
-  return { country = country, total = totals[country] or 0 }
+  return { country = country, total = country_totals[country] }
 end)
 
 app.command('produce', {

@@ -199,6 +199,11 @@ func (s *site) calling(e *Error, known func() []string) {
 	default:
 		e.Message = fmt.Sprintf("cannot call the %s: it is %s", strings.TrimPrefix(x.text, "the "), aType(v))
 	}
+	if hint := s.dataCalled(n, f); hint != "" {
+		e.Hints = append(e.Hints, hint)
+		e.Place = s.tree.nodePlace(f)
+		return
+	}
 	s.blame(e, x, known)
 	if v != lua.LNil && v.Type() == lua.LTString && f.kind == stringNode {
 		e.Hints = append(e.Hints, "methods of a string constant need parentheses: ('text'):format(x)")
@@ -206,6 +211,21 @@ func (s *site) calling(e *Error, known func() []string) {
 	if p := s.tree.nodePlace(n); f.kind != nameNode && p.Line != s.tree.place(n.end-1, n.end).Line && strings.Contains(s.tree.src[f.end:n.end], "\n") && f.kind == callNode {
 		e.Hints = append(e.Hints, "a '(' on the next line goes on with the statement: end the one before with ';'")
 	}
+}
+
+// dataCalled is the hint for a call with a dot of a method of an object whose fields are data; "": it is none.
+func (s *site) dataCalled(n, f *node) string {
+	if f.kind != indexNode || !f.constant {
+		return ""
+	}
+	ud, _ := s.calledObject(f).(*lua.LUserData)
+	if ud == nil {
+		return ""
+	}
+	if m, ok := ud.Value.(Methodical); !ok || !m.HasMethod(f.name) {
+		return ""
+	}
+	return fmt.Sprintf("call it with a colon: %s:%s%s", s.tree.expression(f.kids[0]), f.name, s.argumentText(n))
 }
 
 func (s *site) sourceLine() string {

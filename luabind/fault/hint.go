@@ -172,4 +172,5 @@ func (s *site) calledObject(f *node) lua.LValue {
 
 // libraries are the global tables whose functions are called with a dot.
 var libraries = map[string]bool{"string": true, "table": true, "math": true, "os": true, "io": true, "coroutine": true, "debug": true, "app": true,
-	"json": true, "time": true, "random": true, "uuid": true, "env": true, "log": true, "http": true, "web": true, "utf8": true}
+	"json": true, "time": true, "random": true, "uuid": true, "env": true, "log": true, "http": true, "web": true, "utf8": true,
+	"regex": true, "base64": true, "crypto": true, "url": true, "decimal": true, "int64": true}

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"os"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -39,6 +40,28 @@ func KeepSource(L *lua.LState, file, text string) {
 	s := sourcesOf(L)
 	s.text[file] = text
 	delete(s.trees, file)
+}
+
+// KeptSource gives what KeepSource was given for file last. To be called with the baton held.
+func KeptSource(L *lua.LState, file string) (text string, ok bool) {
+	text, ok = sourcesOf(L).text[file]
+	return text, ok
+}
+
+// ForgetSource forgets it again: nothing that was compiled from it runs any more. To be called with the baton held.
+func ForgetSource(L *lua.LState, file string) {
+	s := sourcesOf(L)
+	delete(s.text, file)
+	delete(s.trees, file)
+}
+
+// ForgetSources is ForgetSource for all files whose names begin so.
+func ForgetSources(L *lua.LState, prefix string) {
+	for file := range sourcesOf(L).text {
+		if strings.HasPrefix(file, prefix) {
+			ForgetSource(L, file)
+		}
+	}
 }
 
 // treeOf gives the parsed source of file, or nil.

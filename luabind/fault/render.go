@@ -13,6 +13,7 @@ type RenderConfig struct {
 	Color     bool
 	Traceback string // "short" (default), "full", "none"
 	Source    func(file string) (string, bool)
+	Secrets   *Secrets // what is not shown
 }
 
 // Render draws err (an *Error, a List, or any other error) as excerpts with carets, hints and traceback, ending in a newline.
@@ -39,7 +40,7 @@ func Render(w io.Writer, err error, cfg RenderConfig) {
 	default:
 		d.header(err.Error())
 	}
-	_, _ = io.WriteString(w, d.out.String())
+	_, _ = io.WriteString(w, cfg.Secrets.Redact(d.out.String()))
 }
 
 func readSource(file string) (string, bool) {

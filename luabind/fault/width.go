@@ -139,3 +139,6 @@ func runeWidth(r rune) int {
 	}
 	return 1
 }
+
+// Width is how many columns of a terminal a line of text takes.
+func Width(s string) int { return textWidth(s) }

@@ -12,6 +12,9 @@ import (
 // Describer is an object of ours that says in messages what it is: the topic orders, a Withdrawal, the int64 12.
 type Describer interface{ Describe() string }
 
+// Methodical is an object of ours whose fields are data, also those that have the name of a method.
+type Methodical interface{ HasMethod(name string) bool }
+
 // Describe says shortly what a value is, for messages: the string "x", the number 12, a table, the topic orders, nil. Never an address.
 func Describe(v lua.LValue) string {
 	switch v := v.(type) {
@@ -81,7 +84,7 @@ func Number(f float64) string {
 		return "inf"
 	case math.IsInf(f, -1):
 		return "-inf"
-	case f == math.Trunc(f) && math.Abs(f) < 1e15:
+	case f == math.Trunc(f) && math.Abs(f) <= 1<<53: // beyond, the digits would not be those that were meant
 		return strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)

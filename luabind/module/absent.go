@@ -10,7 +10,7 @@ import (
 )
 
 // later are the modules whose names are taken and that come in later versions.
-var later = []string{"http", "regex", "crypto", "base64", "url", "csv", "fs", "template", "decimal", "int64", "metrics", "sql", "redis"}
+var later = []string{"csv", "fs", "template", "metrics", "sql", "redis"}
 
 // absent is a module that is not there yet: it can be required, and raises when it is used.
 func absent(L *lua.LState, name string) lua.LValue {

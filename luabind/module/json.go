@@ -15,18 +15,12 @@ func (s *Set) jsonModule(L *lua.LState) lua.LValue {
 // jsonEncode is json.encode(v, { indent = 2 }) -> string. nil is null.
 func (s *Set) jsonEncode(a *args) []lua.LValue {
 	if a.L.GetTop() == 0 {
-		a.fail("json.encode: the value is missing")
+		a.Fail("json.encode: the value is missing")
 	}
-	v := a.maybe()
-	opts := a.options("indent")
-	a.done()
-	indent := 0
-	if n := opts.RawGetString("indent"); n != lua.LNil {
-		f, ok := n.(lua.LNumber)
-		if indent = int(f); !ok || f != lua.LNumber(indent) || indent < 0 || indent > 16 {
-			a.wrongOption("indent", n, "a whole number from 0 to 16")
-		}
-	}
+	v := a.Maybe()
+	opts := a.Options()
+	a.Done()
+	indent := opts.IntegerOr("indent", 0)
 	if v == lua.LNil {
 		v = s.cfg.Registry.Null()
 	}
@@ -36,18 +30,18 @@ func (s *Set) jsonEncode(a *args) []lua.LValue {
 
 // jsonDecode is json.decode(text) -> value.
 func (s *Set) jsonDecode(a *args) []lua.LValue {
-	text := a.text("the text")
-	a.done()
+	text := a.Text("the text")
+	a.Done()
 	v, err := s.cfg.Registry.ParseJSON(a.L, []byte(text))
 	return []lua.LValue{must(a, v, err)}
 }
 
 // jsonArray is json.array{...} -> the table, which is written as a list even if it is empty. Without a table: a new one.
 func (s *Set) jsonArray(a *args) []lua.LValue {
-	t := a.newTable("the list")
+	t := newTable(a, "the list")
 	t.ForEach(func(k, v lua.LValue) {
 		if _, ok := k.(lua.LNumber); !ok {
-			a.fail("json.array: the table has a field, %s: a list has items only", fault.Describe(k))
+			a.Fail("json.array: the table has a field, %s: a list has items only", fault.Describe(k))
 		}
 	})
 	return []lua.LValue{s.cfg.Registry.Array(t)}
@@ -55,9 +49,9 @@ func (s *Set) jsonArray(a *args) []lua.LValue {
 
 // jsonObject is json.object{...} -> the table, which is written as an object.
 func (s *Set) jsonObject(a *args) []lua.LValue {
-	t := a.newTable("the table")
+	t := newTable(a, "the table")
 	if t.Len() > 0 {
-		a.fail("json.object: the table has items without names: those of an object have names")
+		a.Fail("json.object: the table has items without names: those of an object have names")
 	}
 	if list := s.cfg.Registry.Array(a.L.CreateTable(0, 0)); list.Metatable == t.Metatable {
 		t.Metatable = lua.LNil
@@ -66,11 +60,11 @@ func (s *Set) jsonObject(a *args) []lua.LValue {
 }
 
 // newTable takes the only argument, a table; a new one if there is none.
-func (a *args) newTable(what string) *lua.LTable {
-	if a.absent() {
+func newTable(a *args, what string) *lua.LTable {
+	if a.Absent() {
 		return a.L.NewTable()
 	}
-	t := a.table(what, "a table")
-	a.done()
+	t := a.Table(what, "a table")
+	a.Done()
 	return t
 }

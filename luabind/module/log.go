@@ -3,10 +3,14 @@ package module
 import (
 	"context"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"faust/luabind/arg"
+	"faust/luabind/fault"
 )
 
 func (s *Set) logModule(L *lua.LState) lua.LValue {
@@ -17,18 +21,18 @@ func (s *Set) logModule(L *lua.LState) lua.LValue {
 // logAt is log.info(text, { name = value }) and its kin.
 func (s *Set) logAt(level slog.Level) function {
 	return func(a *args) []lua.LValue {
-		text := a.L.ToStringMeta(a.value("the text")).String()
+		text := a.L.ToStringMeta(a.Value("the text")).String()
 		var fields *lua.LTable
-		if !a.absent() {
-			fields = a.table("the table of fields", "a table, as { name = value }")
+		if !a.Absent() {
+			fields = a.Table("the table of fields", "a table, as { name = value }")
 		}
-		a.done()
+		a.Done()
 		ctx := context.Background()
 		if s.cfg.VM != nil {
 			ctx = s.cfg.VM.Context()
 		}
 		if s.cfg.Logger.Enabled(ctx, level) {
-			s.cfg.Logger.LogAttrs(ctx, level, text, s.attributes(fields)...)
+			s.cfg.Logger.LogAttrs(ctx, level, text, append(s.where(fields), s.attributes(fields)...)...)
 		}
 		return nil
 	}
@@ -41,10 +45,22 @@ func (s *Set) attributes(t *lua.LTable) []slog.Attr {
 	}
 	var attrs []slog.Attr
 	t.ForEach(func(k, v lua.LValue) {
-		attrs = append(attrs, slog.Any(k.String(), s.plain(v)))
+		name, ok := k.(lua.LString)
+		if !ok {
+			name = lua.LString(s.cfg.Registry.InspectLine(k))
+		}
+		attrs = append(attrs, slog.Any(string(name), s.plain(v)))
 	})
 	slices.SortFunc(attrs, func(a, b slog.Attr) int { return strings.Compare(a.Key, b.Key) })
 	return attrs
+}
+
+// where gives what the running task works on, but for what the fields of the line say themselves.
+func (s *Set) where(fields *lua.LTable) []slog.Attr {
+	if s.cfg.Where == nil {
+		return nil
+	}
+	return slices.DeleteFunc(s.cfg.Where(), func(a slog.Attr) bool { return fields != nil && fields.RawGetString(a.Key) != lua.LNil })
 }
 
 // plain gives a value as a log can write it.
@@ -55,8 +71,11 @@ func (s *Set) plain(v lua.LValue) any {
 	case lua.LBool:
 		return bool(x)
 	case lua.LNumber:
-		if n := int64(x); lua.LNumber(n) == x && n < maxWhole && n > -maxWhole {
+		if n := int64(x); lua.LNumber(n) == x && n < arg.MaxWhole && n > -arg.MaxWhole {
 			return n
+		}
+		if f := float64(x); math.IsNaN(f) || math.IsInf(f, 0) { // which JSON cannot hold
+			return fault.Number(f)
 		}
 		return float64(x)
 	case *lua.LUserData:

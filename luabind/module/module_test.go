@@ -43,6 +43,7 @@ func newStage(t *testing.T, cfg Config) *stage {
 		return a
 	}}))
 	set := New(cfg)
+	t.Cleanup(set.Close)
 	s.vm = vm.New(vm.Config{Root: t.TempDir(), Modules: set.Modules()})
 	t.Cleanup(s.vm.Close)
 	err := s.vm.Run(t.Context(), "setup", false, func(L *lua.LState) error {
@@ -111,12 +112,13 @@ func TestValues(t *testing.T) {
 		`return env.require('NAME')`:                                                               "x",
 		`return #random.bytes(0), #random.bytes(33), random.bytes(16) ~= random.bytes(16)`:         "0 33 true",
 		`return random.choice { 'only' }, random.weighted { a = 1, b = 0 }`:                        "only a",
+		`return inspect { 1234567890123456, -9007199254740992, 2^60 }`:                             "{ 1234567890123456, -9007199254740992, 1.152921504606847e+18 }",
 		`return random.int(3, 3), random.int(1), random.float(2, 2)`:                               "3 1 2",
 		`return time.parse('2026-11-23T18:00:00+01:00')`:                                           "2026-11-23T17:00:00Z",
 		`return time.parse('2026-11-23') < time.now(), time.unix() > 1.7e9, time.monotonic() >= 0`: "true true true",
 		`return inspect { b = 1, 'x' }`:                                                            `{ "x", b=1 }`,
 		`return select('#', pp(1, nil, 'x'))`:                                                      "3",
-		`return tostring(http), type(require 'regex')`:                                             "module http (not in this version) userdata",
+		`return tostring(sql), type(require 'redis')`:                                              "module sql (not in this version) userdata",
 	} {
 		s.want(src, want)
 	}
@@ -167,6 +169,10 @@ func TestRandom(t *testing.T) {
 		for _, v in ipairs(l) do sum = sum + v end
 		return #l, sum`, "4 10")
 	s.want(`return random.int(-9007199254740992, 9007199254740992) % 1`, "0")
+	s.want(`
+		local low, high = 0, 0
+		for i = 1, 1000 do local f = random.float(-1.7e308, 1.7e308) if f < 0 then low = low + 1 else high = high + 1 end end
+		return low > 400 and high > 400`, "true")
 }
 
 func TestWrongArguments(t *testing.T) {
@@ -176,6 +182,8 @@ func TestWrongArguments(t *testing.T) {
 		`json.encode()`:                    "json.encode: the value is missing",
 		`json.encode(1, { indnt = 2 })`:    "unknown option 'indnt' for json.encode",
 		`json.encode(1, { indent = 'x' })`: `option 'indent' of json.encode is the string "x", expected a whole number from 0 to 16`,
+		`json.encdoe(1)`:                   "json has no 'encdoe'",
+		`local f = json[7]`:                "json has names only, not the number 7",
 		`json.encode(1, {}, 3)`:            "json.encode: argument 3 is too many: the number 3",
 		`json.encode(print)`:               "JSON",
 		`json.encode(0/0)`:                 "JSON",
@@ -185,7 +193,7 @@ func TestWrongArguments(t *testing.T) {
 		`json.array { a = 1 }`:             "json.array: the table has a field",
 		`json.object { 1 }`:                "json.object: the table has items without names",
 		`time.sleep()`:                     "time.sleep: the duration is missing",
-		`time.sleep('soon')`:               "is no duration",
+		`time.sleep('soon')`:               `the duration is the string "soon", expected a duration like`,
 		`time.sleep(-1)`:                   "time.sleep: the duration is the number -1, expected one that is not negative",
 		`time.parse('soon')`:               "is no datetime",
 		`time.now(1)`:                      "time.now: argument 1 is too many: the number 1",
@@ -211,16 +219,12 @@ func TestWrongArguments(t *testing.T) {
 		`env.int('HUGE')`:                  "the environment variable HUGE is",
 		`env.bool('WORD')`:                 `the environment variable WORD is the string "ten", expected true or false`,
 		`env.require('NONE')`:              "the environment variable NONE is not set",
-		`env.secret('KEY')`:                "env.secret is not in this version",
+		`env.secret()`:                     "env.secret: the name of the variable is missing",
 		`log.info()`:                       "log.info: the text is missing",
 		`log.info('x', 5)`:                 "log.info: the table of fields is the number 5, expected a table",
 		`log.info('x', {}, 5)`:             "log.info: argument 3 is too many",
-		`http.get('x')`:                    "http.get is not in this version",
-		`regex 'x'`:                        "regex is not in this version",
 		`sql.open 'x'`:                     "sql.open is not in this version",
 		`metrics.x = 1`:                    "metrics.x is not in this version",
-		`decimal.new '1'`:                  "decimal.new is not in this version",
-		`int64 '1'`:                        "int64 is not in this version",
 		`confirm()`:                        "confirm: the question is missing",
 		`confirm 'sure?'`:                  "confirm: there is no terminal to ask on: sure?",
 		`prompt()`:                         "prompt: the question is missing",
@@ -242,6 +246,18 @@ func TestWrongArguments(t *testing.T) {
 		}
 		if strings.Contains(e.Message, "0x") || strings.Contains(e.Message, "%!") {
 			t.Errorf("%s: %s", src, e.Message)
+		}
+	}
+}
+
+func TestNameIsSuggested(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, Config{})
+	for src, want := range map[string]string{"return json.encdoe": "did you mean 'json.encode'?", "return uuid.x": "known: new, v7"} {
+		_, err := s.run(t.Context(), src)
+		var e *fault.Error
+		if !errors.As(err, &e) || len(e.Hints) != 1 || e.Hints[0] != want {
+			t.Errorf("%s: %v", src, err)
 		}
 	}
 }
@@ -284,26 +300,32 @@ func TestSleep(t *testing.T) {
 func TestNothingWaitsWhileLoading(t *testing.T) {
 	t.Parallel()
 	for _, src := range []string{"time.sleep(1)", "confirm 'x'", "prompt 'x'"} {
-		set := New(Config{Yes: true})
-		m := vm.New(vm.Config{Root: t.TempDir(), Modules: set.Modules()})
-		t.Cleanup(m.Close)
-		file := filepath.Join(t.TempDir(), "app.lua")
-		if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		err := m.Run(t.Context(), "load", false, func(L *lua.LState) error {
-			set.Attach(m, record.NewRegistry(L))
-			set.SetGlobals(L)
-			fn, err := m.Load(file)
-			if err != nil {
-				return err
-			}
-			_, err = m.Call(L, "in the main chunk", fn, 0)
+		loading(t, src, Config{Yes: true})
+	}
+}
+
+// loading runs src while the file is being loaded, when it may not wait.
+func loading(t *testing.T, src string, cfg Config) {
+	t.Helper()
+	set := New(cfg)
+	m := vm.New(vm.Config{Root: t.TempDir(), Modules: set.Modules()})
+	t.Cleanup(m.Close)
+	file := filepath.Join(t.TempDir(), "app.lua")
+	if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := m.Run(t.Context(), "load", false, func(L *lua.LState) error {
+		set.Attach(m, record.NewRegistry(L))
+		set.SetGlobals(L)
+		fn, err := m.Load(file)
+		if err != nil {
 			return err
-		})
-		if err == nil || !strings.Contains(err.Error(), "nothing can wait while the file is being loaded") {
-			t.Errorf("%s: %v", src, err)
 		}
+		_, err = m.Call(L, "in the main chunk", fn, 0)
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "nothing can wait while the file is being loaded") {
+		t.Errorf("%s: %v", src, err)
 	}
 }
 
@@ -337,7 +359,7 @@ func TestConfirmAndPrompt(t *testing.T) {
 	yes := func() bool { return true }
 	s := newStage(t, Config{Interactive: yes, Stdin: strings.NewReader("maybe\nYES\nno\n\nAnna\r\n\nlast")})
 	s.want(`return confirm 'delete?', confirm 'delete?', confirm 'delete?'`, "true false false")
-	s.want(`return prompt 'name?', prompt('country?', { default = 'NO' }), prompt('code?', { secret = true })`, "Anna NO last")
+	s.want(`return prompt 'name?', prompt('country?', { default = 'NO' }), prompt('code?', { secret = true })`, "Anna NO ***")
 	if want := strings.Repeat("delete? [y/N] ", 4) + "name? country? code? "; s.stderr.String() != want {
 		t.Errorf("asked %q", s.stderr.String())
 	}
@@ -376,10 +398,12 @@ func TestLog(t *testing.T) {
 		log.debug('hidden', { a = 1 })
 		log.info('started', { b = 2.5, a = 1, ok = true, list = { 1, 2 }, name = 'x y' })
 		log.warn(42)
-		log.error('bad', { at = time.parse '2026-11-23' })`, "")
+		log.error('bad', { at = time.parse '2026-11-23' })
+		log.info('odd', { nan = 0/0, inf = -1/0, [int64 '7'] = 1, [true] = 2 })`, "")
 	want := `level=INFO msg=started a=1 b=2.5 list="{ 1, 2 }" name="x y" ok=true
 level=WARN msg=42
 level=ERROR msg=bad at=2026-11-23T00:00:00Z
+level=INFO msg=odd 7=1 inf=-inf nan=NaN true=2
 `
 	if s.log.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", s.log.String(), want)

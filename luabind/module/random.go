@@ -7,6 +7,7 @@ import (
 	"math"
 	mathrand "math/rand/v2"
 
+	"faust/luabind/arg"
 	"faust/luabind/fault"
 
 	lua "github.com/yuin/gopher-lua"
@@ -23,13 +24,13 @@ func (s *Set) use(source mathrand.Source) {
 
 // randomInt is random.int(low, high) -> a whole number, both included; random.int(high): from 1.
 func (s *Set) randomInt(a *args) []lua.LValue {
-	low, high := int64(1), a.integer("the bound", -maxWhole, maxWhole)
-	if !a.absent() {
-		low, high = high, a.integer("the upper bound", -maxWhole, maxWhole)
+	low, high := int64(1), a.Integer("the bound", -arg.MaxWhole, arg.MaxWhole)
+	if !a.Absent() {
+		low, high = high, a.Integer("the upper bound", -arg.MaxWhole, arg.MaxWhole)
 	}
-	a.done()
+	a.Done()
 	if low > high {
-		a.fail("random.int: %d to %d is no range: the lower bound comes first", low, high)
+		a.Fail("random.int: %d to %d is no range: the lower bound comes first", low, high)
 	}
 	return []lua.LValue{lua.LNumber(low + s.rand.Int64N(high-low+1))}
 }
@@ -37,15 +38,19 @@ func (s *Set) randomInt(a *args) []lua.LValue {
 // randomFloat is random.float(low, high) -> a number from low up to, but not, high; without bounds from 0 to 1.
 func (s *Set) randomFloat(a *args) []lua.LValue {
 	low, high := 0.0, 1.0
-	if !a.absent() {
-		low = a.number("the lower bound")
-		high = a.number("the upper bound")
+	if !a.Absent() {
+		low = a.Number("the lower bound")
+		high = a.Number("the upper bound")
 	}
-	a.done()
+	a.Done()
 	if low > high {
-		a.fail("random.float: %v to %v is no range: the lower bound comes first", low, high)
+		a.Fail("random.float: %v to %v is no range: the lower bound comes first", low, high)
 	}
-	f := low + (high-low)*s.rand.Float64()
+	at := s.rand.Float64()
+	f := low + (high-low)*at
+	if math.IsInf(high-low, 0) {
+		f = low*(1-at) + high*at
+	}
 	if f >= high && low < high {
 		f = math.Nextafter(high, low) // rounding
 	}
@@ -54,28 +59,28 @@ func (s *Set) randomFloat(a *args) []lua.LValue {
 
 // randomChoice is random.choice(list) -> one of its items.
 func (s *Set) randomChoice(a *args) []lua.LValue {
-	t := a.table("the list", "a table")
-	a.done()
+	t := a.Table("the list", "a table")
+	a.Done()
 	if t.Len() == 0 {
-		a.fail("random.choice: the list is empty")
+		a.Fail("random.choice: the list is empty")
 	}
 	return []lua.LValue{t.RawGetInt(1 + s.rand.IntN(t.Len()))}
 }
 
 // randomWeighted is random.weighted{ name = weight, ... } -> one of the names, as often as its weight says.
 func (s *Set) randomWeighted(a *args) []lua.LValue {
-	t := a.table("the table", "a table, as { heads = 1, tails = 2 }")
-	a.done()
+	t := a.Table("the table", "a table, as { heads = 1, tails = 2 }")
+	a.Done()
 	total := 0.0
 	t.ForEach(func(k, v lua.LValue) {
 		n, ok := v.(lua.LNumber)
 		if f := float64(n); !ok || f < 0 || math.IsNaN(f) || math.IsInf(f, 0) {
-			a.fail("random.weighted: the weight of %s is %s, expected a number that is not negative", label(k), fault.Describe(v))
+			a.Fail("random.weighted: the weight of %s is %s, expected a number that is not negative", label(k), fault.Describe(v))
 		}
 		total += float64(n)
 	})
 	if total <= 0 || math.IsInf(total, 0) {
-		a.fail("random.weighted: the weights add up to %v, expected more than 0", total)
+		a.Fail("random.weighted: the weights add up to %v, expected more than 0", total)
 	}
 	return []lua.LValue{pick(t, s.rand.Float64()*total)}
 }
@@ -106,8 +111,8 @@ func label(k lua.LValue) string {
 
 // randomBytes is random.bytes(n) -> string. Unless random.seed was called they are fit for secrets.
 func (s *Set) randomBytes(a *args) []lua.LValue {
-	b := make([]byte, a.integer("the number of bytes", 0, 1<<24))
-	a.done()
+	b := make([]byte, a.Integer("the number of bytes", 0, 1<<24))
+	a.Done()
 	if !s.seeded {
 		_, _ = rand.Read(b) // cannot fail: crypto/rand ends the process rather than give less
 		return []lua.LValue{lua.LString(b)}
@@ -122,8 +127,8 @@ func (s *Set) randomBytes(a *args) []lua.LValue {
 
 // randomSeed is random.seed(n): what follows is the same for the same n.
 func (s *Set) randomSeed(a *args) []lua.LValue {
-	n := a.number("the seed")
-	a.done()
+	n := a.Number("the seed")
+	a.Done()
 	s.seeded = true
 	s.use(mathrand.NewPCG(math.Float64bits(n), 0x9e3779b97f4a7c15))
 	return nil
@@ -131,8 +136,8 @@ func (s *Set) randomSeed(a *args) []lua.LValue {
 
 // randomShuffle is random.shuffle(list) -> the list, in another order.
 func (s *Set) randomShuffle(a *args) []lua.LValue {
-	t := a.table("the list", "a table")
-	a.done()
+	t := a.Table("the list", "a table")
+	a.Done()
 	s.rand.Shuffle(t.Len(), func(i, j int) {
 		x, y := t.RawGetInt(i+1), t.RawGetInt(j+1)
 		t.RawSetInt(i+1, y)

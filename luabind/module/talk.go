@@ -21,14 +21,14 @@ func (f *Failure) Error() string { return f.Text }
 
 // fail is fail(text): it ends the command with a plain message.
 func fail(a *args) []lua.LValue {
-	text := a.L.ToStringMeta(a.value("the text")).String()
-	a.done()
-	a.raise(&fault.Error{Code: fault.Script, Message: text, Cause: &Failure{Text: text}})
+	text := a.L.ToStringMeta(a.Value("the text")).String()
+	a.Done()
+	a.Raise(&fault.Error{Code: fault.Script, Message: text, Cause: &Failure{Text: text}})
 	return nil
 }
 
 // line gives all arguments as print does.
-func (a *args) line() string {
+func textLine(a *args) string {
 	var parts []string
 	for i := 1; i <= a.L.GetTop(); i++ {
 		parts = append(parts, a.L.ToStringMeta(a.L.Get(i)).String())
@@ -41,8 +41,8 @@ func (s *Set) say(a *args) []lua.LValue {
 	if s.cfg.Quiet {
 		return nil
 	}
-	if _, err := io.WriteString(s.cfg.Stdout, a.line()); err != nil {
-		a.raise(err)
+	if _, err := io.WriteString(s.cfg.Stdout, textLine(a)); err != nil {
+		a.Raise(err)
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func (s *Set) pp(a *args) []lua.LValue {
 		v := a.L.Get(i)
 		values = append(values, v)
 		if _, err := io.WriteString(s.cfg.Stdout, s.cfg.Registry.Inspect(v)+"\n"); err != nil {
-			a.raise(err)
+			a.Raise(err)
 		}
 	}
 	return values
@@ -62,21 +62,21 @@ func (s *Set) pp(a *args) []lua.LValue {
 
 // inspect is inspect(v) -> string.
 func (s *Set) inspect(a *args) []lua.LValue {
-	v := a.maybe()
-	a.done()
+	v := a.Maybe()
+	a.Done()
 	return []lua.LValue{lua.LString(s.cfg.Registry.Inspect(v))}
 }
 
 // confirm is confirm(text) -> boolean. With --yes it is true; without a terminal it raises.
 func (s *Set) confirm(a *args) []lua.LValue {
-	text := a.text("the question")
-	a.done()
+	text := a.Text("the question")
+	a.Done()
 	s.waits(a)
 	if s.cfg.Yes {
 		return []lua.LValue{lua.LTrue}
 	}
 	if !s.cfg.Interactive() {
-		a.raise(&fault.Error{Code: fault.Usage, Message: "confirm: there is no terminal to ask on: " + text, Hints: []string{"answer beforehand with --yes"}})
+		a.Raise(&fault.Error{Code: fault.Usage, Message: "confirm: there is no terminal to ask on: " + text, Hints: []string{"answer beforehand with --yes"}})
 	}
 	for {
 		answer := s.ask(a, text+" [y/N] ", false)
@@ -89,53 +89,81 @@ func (s *Set) confirm(a *args) []lua.LValue {
 	}
 }
 
-// prompt is prompt(text, { secret = true, default = '...' }) -> the line that was typed, or that stdin has if it is no terminal.
+// prompt is prompt(text, { secret = true, default = '...' }) -> the line that was typed, or that stdin has if it is no terminal; with secret = true it is a secret.
 func (s *Set) prompt(a *args) []lua.LValue {
-	text := a.text("the question")
-	opts := a.options("secret", "default")
-	a.done()
-	secret := opts.RawGetString("secret")
-	if secret != lua.LNil && secret.Type() != lua.LTBool {
-		a.wrongOption("secret", secret, "true or false")
-	}
-	fallback := opts.RawGetString("default")
-	if fallback != lua.LNil && fallback.Type() != lua.LTString {
-		a.wrongOption("default", fallback, "a string")
-	}
+	text := a.Text("the question")
+	opts := a.Options()
+	a.Done()
+	secret := opts.Boolean("secret")
 	s.waits(a)
-	answer := s.ask(a, text+" ", lua.LVAsBool(secret))
-	if answer == "" && fallback != lua.LNil {
-		return []lua.LValue{fallback}
+	answer := s.ask(a, text+" ", secret)
+	if answer == "" {
+		answer = opts.Text("default")
 	}
-	return []lua.LValue{lua.LString(answer)}
+	return s.textual(a.L, answer, secret)
+}
+
+// Interactive tells whether somebody can be asked.
+func (s *Set) Interactive() bool { return s.cfg.Interactive() }
+
+// AskSecret writes a question and waits for a line that is not shown; to be called with the baton held, by who was not called by Lua.
+func (s *Set) AskSecret(L *lua.LState, question string) (string, error) {
+	answer, err := s.answer(L, "an answer to "+question, question+" ", true)
+	if errors.Is(err, io.EOF) {
+		err = nil // nobody answers
+	}
+	return answer, err
+}
+
+// progress is progress(done, total): how far a command has come; without a total how much it has done.
+func (s *Set) progress(a *args) []lua.LValue {
+	done, total := a.Number("how much is done"), 0.0
+	if !a.Absent() {
+		total = a.Number("the total")
+	}
+	a.Done()
+	if s.cfg.Progress != nil {
+		s.cfg.Progress(done, total)
+	}
+	return nil
 }
 
 // ask writes a question and waits for a line.
 func (s *Set) ask(a *args, question string, secret bool) string {
-	var answer string
-	err := s.cfg.VM.Block(a.L, a.name, func(ctx context.Context) (err error) {
+	answer, err := s.answer(a.L, a.Name, question, secret)
+	if errors.Is(err, io.EOF) {
+		a.Raise(&fault.Error{Code: fault.Usage, Message: a.Name + ": the input has ended, nobody answers", Cause: err})
+	}
+	s.waited(a, err)
+	return answer
+}
+
+func (s *Set) answer(L *lua.LState, what, question string, secret bool) (answer string, err error) {
+	err = s.cfg.VM.Block(L, what, func(ctx context.Context) (err error) {
 		select {
 		case s.input.turn <- struct{}{}:
 			defer func() { <-s.input.turn }()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if _, err = io.WriteString(s.cfg.Stderr, question); err != nil {
+		if s.cfg.Asking != nil {
+			defer s.cfg.Asking()()
+		}
+		put := func() error {
+			_, err := io.WriteString(s.cfg.Stderr, question)
 			return err
 		}
 		if fd, ok := terminal(s.cfg.Stdin); ok && secret && term.IsTerminal(fd) {
-			answer, err = s.input.hidden(ctx, fd)
+			answer, err = s.input.hidden(ctx, fd, put)
 			_, _ = io.WriteString(s.cfg.Stderr, "\n") // the one that was typed was not shown
 			return err
 		}
-		answer, err = s.input.line(ctx)
+		if err = put(); err == nil {
+			answer, err = s.input.line(ctx)
+		}
 		return err
 	})
-	if errors.Is(err, io.EOF) {
-		a.raise(&fault.Error{Code: fault.Usage, Message: a.name + ": the input has ended, nobody answers", Cause: err})
-	}
-	s.waited(a, err)
-	return answer
+	return answer, err
 }
 
 // terminal gives the file descriptor of r, if it has one.
@@ -170,13 +198,20 @@ func (in *input) line(ctx context.Context) (string, error) {
 	})
 }
 
-// hidden is line without echo. If it is given up the terminal is as before.
-func (in *input) hidden(ctx context.Context, fd int) (string, error) {
+// hidden is line without echo, which ends before the question is put: who answers fast must not see it either. If it is given up the
+// terminal is as before.
+func (in *input) hidden(ctx context.Context, fd int, put func() error) (string, error) {
 	before, err := term.GetState(fd)
+	if err == nil {
+		err = silence(fd)
+	}
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = term.Restore(fd, before) }()
+	if err := put(); err != nil {
+		return "", err
+	}
 	return in.wait(ctx, func() (string, error) {
 		b, err := term.ReadPassword(fd)
 		return string(b), err

@@ -15,35 +15,35 @@ func (s *Set) timeModule(L *lua.LState) lua.LValue {
 
 // timeNow is time.now() -> datetime.
 func (s *Set) timeNow(a *args) []lua.LValue {
-	a.done()
+	a.Done()
 	return []lua.LValue{s.cfg.Registry.NewDatetime(time.Now())}
 }
 
 // timeUnix is time.unix() -> seconds since 1970, with decimals.
 func (s *Set) timeUnix(a *args) []lua.LValue {
-	a.done()
+	a.Done()
 	return []lua.LValue{lua.LNumber(float64(time.Now().UnixMicro()) / 1e6)}
 }
 
 // timeMonotonic is time.monotonic() -> seconds since the script was loaded, by a clock that nobody sets.
 func (s *Set) timeMonotonic(a *args) []lua.LValue {
-	a.done()
+	a.Done()
 	return []lua.LValue{lua.LNumber(time.Since(s.started).Seconds())}
 }
 
 // timeParse is time.parse(text or seconds) -> datetime.
 func (s *Set) timeParse(a *args) []lua.LValue {
 	v := taken(a, "the text", s.cfg.Registry.ParseDatetime)
-	a.done()
+	a.Done()
 	return []lua.LValue{v}
 }
 
 // timeSleep is time.sleep(duration): other tasks run meanwhile.
 func (s *Set) timeSleep(a *args) []lua.LValue {
-	d := a.duration("the duration")
-	a.done()
+	d := a.Duration("the duration")
+	a.Done()
 	if d < 0 {
-		a.wrong("the duration", a.L.Get(1), "one that is not negative")
+		a.Wrong("the duration", a.L.Get(1), "one that is not negative")
 	}
 	s.waits(a)
 	err := s.cfg.VM.Block(a.L, "time.sleep "+d.String(), func(ctx context.Context) error {
@@ -63,7 +63,7 @@ func (s *Set) timeSleep(a *args) []lua.LValue {
 // waits raises while the script is being loaded, when nothing may wait.
 func (s *Set) waits(a *args) {
 	if s.cfg.VM.Loading() {
-		a.raise(&fault.Error{Code: fault.Usage, Message: a.name + " waits, and nothing can wait while the file is being loaded",
+		a.Raise(&fault.Error{Code: fault.Usage, Message: a.Name + " waits, and nothing can wait while the file is being loaded",
 			Hints: []string{"put it in a function that runs later: app.task(function() ... end), an agent, a timer, a command"}})
 	}
 }
@@ -74,7 +74,7 @@ func (s *Set) waited(a *args, err error) {
 		return
 	}
 	if s.cfg.VM.Context().Err() != nil {
-		a.raise(&fault.Error{Code: fault.Cancelled, Message: a.name + " was cancelled", Cause: err})
+		a.Raise(&fault.Error{Code: fault.Cancelled, Message: a.Name + " was cancelled", Cause: err})
 	}
-	a.raise(err)
+	a.Raise(err)
 }

@@ -12,7 +12,7 @@ func (s *Set) uuidModule(L *lua.LState) lua.LValue {
 // made is uuid.new() and uuid.v7(), which sorts by time.
 func made(id func() (uuid.UUID, error)) function {
 	return func(a *args) []lua.LValue {
-		a.done()
+		a.Done()
 		v, err := id()
 		return []lua.LValue{lua.LString(must(a, v, err).String())}
 	}

@@ -55,7 +55,7 @@ func BenchmarkEncodeLiteral(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var err error
-		if buf, err = sh.AppendFields(buf[:0], vals); err != nil {
+		if buf, err = sh.AppendFields(buf[:0], vals, From{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"faust/luabind/fault"
 )
 
-// Codec turns Lua values into bytes and back: json, string, bytes (raw), int64, or a record type. Used with the baton held.
+// Codec turns Lua values into bytes and back: json, string, int, float, bool, bytes (raw), int64, or a record type. Used with the baton held.
 type Codec interface {
-	// Name is what scripts and lists call it: json, string, Withdrawal.
+	// Name is what scripts and lists call it: json, string, float, Withdrawal.
 	Name() string
 	// Decode makes a Lua value of b, which it copies: the value may be kept as long as one likes. nil b (tombstone, no key) gives null.
 	// Errors are *fault.Error with code decode. (Schema.NewObject and Object.Reset decode without copying.)
@@ -30,6 +30,7 @@ func (g *Registry) registerCodecs() {
 	g.Register(&textCodec{g: g, name: "bytes"})
 	g.Register(&textCodec{g: g, name: "raw"})
 	g.Register(int64Codec{g})
+	g.registerTyped()
 }
 
 // Codec finds a codec for what a script gave as key= or value=: a name, or a record type. Absent (nil) gives fallback's codec. The error is a
@@ -104,7 +105,7 @@ func (c *textCodec) Encode(_ *lua.LState, buf []byte, v lua.LValue) ([]byte, err
 	}
 	s, ok := v.(lua.LString)
 	if !ok {
-		return buf, invalid("make a text of it with tostring(...), or declare the topic with another codec", "%s is no %s", fault.Describe(v), c.name)
+		return buf, invalid("make a text of it with tostring(...), or declare another codec", "%s is no %s", fault.Describe(v), c.name)
 	}
 	if buf == nil {
 		buf = []byte{} // an empty text is no tombstone

@@ -15,7 +15,7 @@ import (
 // texts become dates, times and decimals.
 func (g *Registry) coerce(t *typ, v lua.LValue, depth int) (lua.LValue, *problem) {
 	if depth > maxDepth {
-		return nil, wrong("is more than %d deep, or contains itself", maxDepth)
+		return nil, tooDeep()
 	}
 	if t.optional && (v == lua.LNil || g.IsNull(v)) {
 		return g.null, nil
@@ -38,7 +38,7 @@ func (g *Registry) coerce(t *typ, v lua.LValue, depth int) (lua.LValue, *problem
 		}
 		return v, nil
 	case kAny:
-		return v, g.checkPlain(v)
+		return v, g.checkPlain(v, depth+1)
 	case kList:
 		return g.coerceList(t, v, depth)
 	case kMap:
@@ -95,17 +95,11 @@ func (t *typ) acceptInt(v lua.LValue) (int64, *problem) {
 	if !ok {
 		p := t.mismatch(v)
 		if f, isNumber := v.(lua.LNumber); isNumber && math.Abs(float64(f)) > maxSafe {
-			p.hint("beyond 2^53 a Lua number is not exact; json.decode '9007199254740993' gives an exact one")
+			p.hint("beyond 2^53 a Lua number is not exact; give the digits as text:  int64.new '9007199254740993'")
 		}
 		return 0, p
 	}
-	if p := t.checkLimits(float64(n)); p != nil {
-		return 0, p
-	}
-	if t.choices == nil {
-		return n, nil
-	}
-	return n, t.checkChoice(func() lua.LValue { return lua.LNumber(n) })
+	return n, t.checkWhole(n)
 }
 
 // int64Of gives the integer that a number or an int64 is.
@@ -185,7 +179,7 @@ func (t *typ) acceptDate(v lua.LValue) (Date, *problem) {
 
 // listLen checks that a table is a list without gaps and gives its length.
 func listLen(t *lua.LTable) (int, *problem) {
-	n, count := t.Len(), 0
+	n, count, far := t.Len(), 0, false
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
 		i, ok := k.(lua.LNumber)
 		switch {
@@ -195,8 +189,9 @@ func listLen(t *lua.LTable) (int, *problem) {
 			return 0, wrong("is a table with the key %s, expected a list", fault.Number(float64(i)))
 		}
 		count++
+		far = far || float64(i) > float64(n) // beyond what the engine keeps as a list
 	}
-	if count != n {
+	if count != n || far {
 		return 0, wrong("is a list with gaps").hint("a list has values for 1, 2, 3 ...; put null where one is missing")
 	}
 	return n, nil
@@ -264,7 +259,7 @@ func (g *Registry) coerceRecord(s *Schema, v lua.LValue, depth int) (lua.LValue,
 		return nil, wrong("is %s, expected %s", fault.Describe(v), fault.Article(s.Name))
 	}
 	if depth > maxDepth {
-		return nil, wrong("is more than %d deep, or contains itself", maxDepth)
+		return nil, tooDeep()
 	}
 	o, p := s.construct(v, depth+1)
 	if p != nil {

@@ -110,9 +110,7 @@ func (g *Registry) convertMap(t *typ, b []byte, stat *internStat) lua.LValue {
 		name, kind, at, _ := scanKey(b, i)
 		k, _ := mapKey(t.key, plain(name, kind))
 		s, end := token(b, at)
-		if v := g.convert(t.elem, b, s, stat); v != lua.LNil {
-			g.stack = append(g.stack, k, v)
-		}
+		g.stack = append(g.stack, k, g.convert(t.elem, b, s, stat)) // nil takes an earlier one of the same name away
 		i, closed, _ = element(b, end, '}')
 	}
 	return g.popObject(mark)

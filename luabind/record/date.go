@@ -159,6 +159,9 @@ func (g *Registry) newDateMeta(L *lua.LState) *lua.LTable {
 			if err != nil {
 				return nil, err
 			}
+			if L.Get(3) != lua.LNil {
+				return nil, usage("date:datetime() gives its midnight in UTC", "format: a date has no time zone")
+			}
 			return formatArg(L, d.time(), d.String())
 		},
 		"datetime": func(L *lua.LState) (lua.LValue, error) {

@@ -49,6 +49,9 @@ func (g *Registry) ParseDatetime(v lua.LValue) (lua.LValue, error) {
 	return nil, invalid("a text such as '2026-11-23T18:00:00Z', or seconds since 1970", "%s is no datetime", fault.Describe(v))
 }
 
+// firstSecond and lastSecond are those of the years that can be written.
+const firstSecond, lastSecond = -62167219200, 253402300799
+
 func timeOf(b []byte) (Datetime, bool) {
 	sec, nsec, ok := parseTime(b)
 	return Datetime{time.Unix(sec, int64(nsec)).UTC()}, ok
@@ -78,7 +81,8 @@ func parseTime(b []byte) (sec int64, nsec int32, ok bool) {
 		}
 	}
 	offset, ok := parseZone(b[i:])
-	return sec - offset, nsec, ok
+	sec -= offset
+	return sec, nsec, ok && sec >= firstSecond && sec <= lastSecond
 }
 
 // parseZone reads Z, +01:00, +0100, +01 or nothing.
@@ -224,12 +228,16 @@ func formatArg(L *lua.LState, t time.Time, text string) (lua.LValue, error) {
 	if !ok {
 		return nil, usage("write  d:format '%Y-%m-%d %H:%M'", "format got %s, expected a layout", fault.Describe(L.Get(2)))
 	}
-	if zone, ok := L.Get(3).(lua.LString); ok {
+	switch zone := L.Get(3).(type) {
+	case *lua.LNilType:
+	case lua.LString:
 		loc, err := time.LoadLocation(string(zone))
 		if err != nil {
 			return nil, usage("names are such as 'Europe/Oslo' and 'UTC'", "unknown time zone '%s'", string(zone))
 		}
 		t = t.In(loc)
+	default:
+		return nil, usage("names are such as 'Europe/Oslo' and 'UTC'", "format got %s, expected a time zone", fault.Describe(zone))
 	}
 	s, bad := strftime(t, string(layout))
 	if bad != 0 {

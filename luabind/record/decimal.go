@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	decimalDigits = 1000 // the most digits of a decimal; sums and products are exact up to here
-	quotientExtra = 34   // significant digits of a quotient that does not end
+	decimalDigits = 1000              // the most digits of a decimal; sums and products are exact up to here
+	quotientExtra = 34                // significant digits of a quotient that does not end
+	decimalText   = 4 * decimalDigits // the longest text that is read: the time that takes grows with the square of its length
 )
 
 // Decimal is what a Lua decimal value holds: an exact decimal fraction. It calculates with its own kind, int64, whole numbers and texts.
@@ -26,6 +27,7 @@ func (d *Decimal) String() string { return d.Text('f') }
 func (g *Registry) newDecimal(d *apd.Decimal, bare bool) lua.LValue {
 	v := &Decimal{bare: bare}
 	v.Set(d)
+	v.Negative = v.Negative && !v.IsZero()
 	return newUserData(v, g.decimalMT)
 }
 
@@ -33,9 +35,9 @@ func (g *Registry) newDecimal(d *apd.Decimal, bare bool) lua.LValue {
 func (g *Registry) NewDecimal(d *apd.Decimal) lua.LValue { return g.newDecimal(d, false) }
 
 // inDigits is the hint for a Lua number where a decimal belongs.
-const inDigits = "a Lua number is no exact fraction; give the digits as text:  '0.10'"
+const inDigits = "a Lua number is no exact fraction; give the digits as text:  decimal.new '0.10'"
 
-// ParseDecimal makes a decimal value of a text, a whole number, an int64 or a decimal.
+// ParseDecimal makes a decimal value of a text, a whole number, an int64 or a decimal: decimal.new '0.10'.
 func (g *Registry) ParseDecimal(v lua.LValue) (lua.LValue, error) {
 	if d, ok := decimalOf(v); ok {
 		return g.newDecimal(d, false), nil
@@ -50,19 +52,20 @@ func (g *Registry) ParseDecimal(v lua.LValue) (lua.LValue, error) {
 // parseDecimal reads sign, digits, point and exponent; infinity and NaN are no decimals, and neither is what has more than decimalDigits
 // digits when written out.
 func parseDecimal(s string) (*apd.Decimal, bool) {
-	if strings.Trim(s, "+-0123456789.eE") != "" {
+	if len(s) > decimalText || strings.Trim(s, "+-0123456789.eE") != "" {
 		return nil, false
 	}
 	d, _, err := apd.NewFromString(s)
 	if err != nil || d.Form != apd.Finite || !writable(d) {
 		return nil, false
 	}
+	d.Negative = d.Negative && !d.IsZero()
 	return d, true
 }
 
 // writable tells whether a decimal's digits can be written out in bounds.
 func writable(d *apd.Decimal) bool {
-	return d.NumDigits() <= decimalDigits && d.Exponent <= decimalDigits && d.Exponent >= -decimalDigits
+	return d.NumDigits()+int64(max(d.Exponent, 0)) <= decimalDigits && d.Exponent >= -decimalDigits
 }
 
 // decimalOf gives the decimal that a value stands for.
@@ -136,7 +139,7 @@ func quotient(d, a, b *apd.Decimal) (apd.Condition, error) {
 	if err == nil && !cond.Inexact() {
 		d.Reduce(d)
 		if d.Exponent > 0 { // 1E+2 is 100
-			_, err = c.Quantize(d, d, 0)
+			_, err = exactContext().Quantize(d, d, 0)
 		}
 	}
 	return cond, err

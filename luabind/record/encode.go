@@ -82,8 +82,8 @@ func (g *Registry) appendList(buf []byte, t *typ, v lua.LValue, depth int) ([]by
 	if !ok {
 		return buf, t.mismatch(v)
 	}
-	if depth > maxDepth {
-		return buf, wrong("is more than %d deep, or contains itself", maxDepth)
+	if depth >= maxDepth {
+		return buf, tooDeep()
 	}
 	n, p := listLen(list)
 	if p != nil {
@@ -106,8 +106,8 @@ func (g *Registry) appendMap(buf []byte, t *typ, v lua.LValue, depth int) ([]byt
 	if !ok {
 		return buf, t.mismatch(v)
 	}
-	if depth > maxDepth {
-		return buf, wrong("is more than %d deep, or contains itself", maxDepth)
+	if depth >= maxDepth {
+		return buf, tooDeep()
 	}
 	buf = append(buf, '{')
 	first := true
@@ -138,18 +138,18 @@ func mapKeyText(k lua.LValue) string {
 
 // appendRecord appends a record of that type, or a table that can be one.
 func (g *Registry) appendRecord(buf []byte, s *Schema, v lua.LValue, depth int) ([]byte, *problem) {
-	if depth > maxDepth {
-		return buf, wrong("is more than %d deep, or contains itself", maxDepth)
+	if depth >= maxDepth {
+		return buf, tooDeep()
 	}
 	if o, ok := ObjectOf(v); ok && o.schema == s {
-		return o.appendJSON(buf, depth+1)
+		return o.appendJSON(buf, depth)
 	}
 	made, p := g.coerceRecord(s, v, depth)
 	if p != nil {
 		return buf, p
 	}
 	o, _ := ObjectOf(made)
-	return o.appendJSON(buf, depth+1)
+	return o.appendJSON(buf, depth)
 }
 
 // appendJSON appends the record: its original bytes if it was not changed; else the members in their old order with the changed values,
@@ -157,6 +157,11 @@ func (g *Registry) appendRecord(buf []byte, s *Schema, v lua.LValue, depth int) 
 func (o *Object) appendJSON(buf []byte, depth int) ([]byte, *problem) {
 	if o.raw == nil {
 		return o.appendFields(append(buf, '{'), nil, true, depth)
+	}
+	if depth > 0 && len(o.raw) > 2*(maxDepth-depth) { // as many brackets as would be too deep here
+		if _, _, p := skipValue(o.raw, skipSpace(o.raw, 0), depth); p != nil {
+			return buf, tooDeep()
+		}
 	}
 	if !o.dirty && o.opened {
 		for i := range o.vals {
@@ -199,7 +204,8 @@ func (o *Object) appendMerged(buf []byte, depth int) ([]byte, *problem) {
 		switch {
 		case f < 0:
 			buf = append(comma(buf, &first), o.raw[start:end]...)
-		case o.slots[f].set && !done[f]:
+		case o.slots[f].set && done[f]:
+		case o.slots[f].set:
 			done[f] = true
 			if buf, p = o.appendField(buf, f, &first, depth); p != nil {
 				return buf, p
@@ -241,7 +247,7 @@ func (o *Object) appendField(buf []byte, i int, first *bool, depth int) ([]byte,
 		return buf, nil
 	}
 	f := &o.schema.fields[i]
-	buf, p := o.schema.reg.appendTyped(append(comma(buf, first), f.token...), f.typ, v, depth)
+	buf, p := o.schema.reg.appendTyped(append(comma(buf, first), f.token...), f.typ, v, depth+1)
 	if p != nil {
 		return buf, p.in(f.name)
 	}
@@ -296,8 +302,12 @@ func (sh *Shape) unknown(vals []lua.LValue) error {
 func (sh *Shape) Schema() *Schema { return sh.schema }
 
 // AppendFields appends a record made of the values of a literal (in the order of the shape's names), checked as the constructor does and with
-// the same errors, without making the record. An unchanged buf comes back with an error.
-func (sh *Shape) AppendFields(buf []byte, vals []lua.LValue) ([]byte, error) {
+// the same errors, without making the record. Values that from has are taken from there; the rest of vals is given. An unchanged buf comes back
+// with an error.
+func (sh *Shape) AppendFields(buf []byte, vals []lua.LValue, from From) ([]byte, error) {
+	if sh.others != nil {
+		from.Load(vals)
+	}
 	if err := sh.unknown(vals); err != nil {
 		return buf, err
 	}
@@ -308,7 +318,15 @@ func (sh *Shape) AppendFields(buf []byte, vals []lua.LValue) ([]byte, error) {
 		f := &sh.schema.fields[i]
 		v := lua.LNil
 		if at := sh.at[i]; at >= 0 {
-			v = vals[at]
+			if own := from.field(at); own >= 0 {
+				if out, ok := from.Record.appendToken(buf, own, f, first); ok {
+					buf, first = out, false
+					continue
+				}
+				v = from.Record.Field(own)
+			} else {
+				v = vals[at]
+			}
 		}
 		var p *problem
 		if v == lua.LNil || v.Type() == lua.LTUserData {
@@ -320,7 +338,7 @@ func (sh *Shape) AppendFields(buf []byte, vals []lua.LValue) ([]byte, error) {
 			}
 		}
 		buf = append(comma(buf, &first), f.token...)
-		if buf, p = sh.schema.reg.appendTyped(buf, f.typ, v, 0); p != nil {
+		if buf, p = sh.schema.reg.appendTyped(buf, f.typ, v, 1); p != nil {
 			return buf[:start], p.in(f.name).validation(sh.schema)
 		}
 	}

@@ -23,6 +23,29 @@ func (g *Registry) JSON(L *lua.LState, v lua.LValue, indent int) ([]byte, error)
 	return g.appendText(nil, v, indent)
 }
 
+// Sent encodes a value that goes to somebody else: secrets in it are given with their text. secret tells whether there was one.
+func (g *Registry) Sent(v lua.LValue) (text []byte, secret bool, err error) {
+	g.revealed = &secret
+	defer func() { g.revealed = nil }()
+	text, err = g.appendText(nil, v, 0)
+	return text, secret, err
+}
+
+// hiding is a value whose text only what sends it may have.
+type hiding interface{ Reveal() string }
+
+// appendHidden appends the text of a secret, if it may be.
+func (g *Registry) appendHidden(buf []byte, x hiding) ([]byte, *problem) {
+	if g.revealed == nil {
+		return buf, wrong("is a secret, whose text only what sends it may have").hint("http.post(url, { json = ... }) takes the table itself")
+	}
+	*g.revealed = true
+	if text := x.Reveal(); utf8.ValidString(text) {
+		return appendString(buf, text), nil
+	}
+	return buf, wrong("is a secret that is not valid UTF-8, which JSON cannot hold")
+}
+
 func (g *Registry) appendText(buf []byte, v lua.LValue, indent int) ([]byte, error) {
 	start := len(buf)
 	buf, p := g.appendAny(buf, v, 0)
@@ -52,8 +75,8 @@ func (p *problem) unencodable() error {
 	return invalid(p.tip, "not JSON: '%s' %s", fault.Cut(where, 100), p.what)
 }
 
-// checkPlain checks that a value can be written as JSON.
-func (g *Registry) checkPlain(v lua.LValue) *problem {
+// checkPlain checks that a value inside so many lists and objects can be written as JSON.
+func (g *Registry) checkPlain(v lua.LValue, depth int) *problem {
 	switch x := v.(type) {
 	case lua.LBool:
 		return nil
@@ -62,7 +85,7 @@ func (g *Registry) checkPlain(v lua.LValue) *problem {
 			return nil
 		}
 	}
-	_, p := g.appendAny(nil, v, 0)
+	_, p := g.appendAny(nil, v, depth)
 	return p
 }
 
@@ -98,10 +121,10 @@ func (g *Registry) appendValue(buf []byte, v lua.LValue, data any, depth int) ([
 	case null:
 		return append(buf, "null"...), nil
 	case *Object:
-		if depth > maxDepth {
-			return buf, wrong("is more than %d deep, or contains itself", maxDepth)
+		if depth >= maxDepth {
+			return buf, tooDeep()
 		}
-		return x.appendJSON(buf, depth+1)
+		return x.appendJSON(buf, depth)
 	case Int64:
 		return strconv.AppendInt(buf, int64(x), 10), nil
 	case *Decimal:
@@ -113,14 +136,16 @@ func (g *Registry) appendValue(buf []byte, v lua.LValue, data any, depth int) ([
 		return x.appendJSON(buf, formatRFC3339), nil
 	case Date:
 		return append(append(append(buf, '"'), x.String()...), '"'), nil
+	case hiding:
+		return g.appendHidden(buf, x)
 	}
 	return buf, wrong("is %s, which JSON cannot hold", fault.Describe(v))
 }
 
 // appendTable appends a table: a list if it is marked as one or has the keys 1, 2, 3 ..., an object if it has only names or nothing.
 func (g *Registry) appendTable(buf []byte, t *lua.LTable, depth int) ([]byte, *problem) {
-	if depth > maxDepth {
-		return buf, wrong("is more than %d deep, or contains itself", maxDepth)
+	if depth >= maxDepth {
+		return buf, tooDeep()
 	}
 	key, _ := t.Next(lua.LNil)
 	marked := t.Metatable == lua.LValue(g.arrayMeta)
@@ -163,7 +188,12 @@ func mixed(t *lua.LTable) *problem {
 		}
 		list = list || k.Type() == lua.LTNumber
 	}
-	if name, ok := other.(lua.LString); ok && list {
+	name, ok := other.(lua.LString)
+	switch {
+	case ok && !list: // and marked as a list
+		return wrong("is a list with the field '%s'; JSON has lists and objects, not both in one", fault.Cut(string(name), 60)).
+			hint("an empty list of JSON stays a list; json.object(t) makes an object of it")
+	case ok:
 		return wrong("is a table with list items and the field '%s'; JSON has lists and objects, not both in one", fault.Cut(string(name), 60)).
 			hint("put the items in a field of their own, or give all of them names")
 	}
@@ -253,10 +283,11 @@ func appendString(buf []byte, s string) []byte {
 func excerpt(b []byte) string {
 	cutOff := len(b) > 200
 	if cutOff {
-		b = b[:200]
-		for len(b) > 0 && !utf8.Valid(b[max(0, len(b)-utf8.UTFMax):]) && !utf8.RuneStart(b[len(b)-1]) {
-			b = b[:len(b)-1]
+		n := 200
+		for n > 200-utf8.UTFMax && !utf8.RuneStart(b[n]) {
+			n--
 		}
+		b = b[:n]
 	}
 	var s strings.Builder
 	for i := 0; i < len(b); {
@@ -264,8 +295,8 @@ func excerpt(b []byte) string {
 		switch {
 		case r == utf8.RuneError && size <= 1:
 			s.WriteString(`\x` + string(hexDigits[b[i]>>4]) + string(hexDigits[b[i]&15]))
-		case r < 0x20 || r >= 0x7f && r < 0xa0:
-			s.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		case r < 0x20 || r == 0x7f || obeyed(r):
+			s.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
 		default:
 			s.WriteRune(r)
 		}

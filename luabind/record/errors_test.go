@@ -188,6 +188,8 @@ func TestUnencodable(t *testing.T) {
 			"hint: for an object, make the key text:  t[tostring(k)]"},
 		{`{ [true]=1 }`, "validation: not JSON: 'value' is a table with the key true; JSON has lists (1, 2, 3 ...) and objects (names)\n" +
 			"hint: for an object, make the key text:  t[tostring(k)]"},
+		{`array { x=1 }`, "validation: not JSON: 'value' is a list with the field 'x'; JSON has lists and objects, not both in one\n" +
+			"hint: an empty list of JSON stays a list; json.object(t) makes an object of it"},
 		{`{ ['a b']={ 0/0 } }`, `validation: not JSON: 'value["a b"][1]' is NaN, which JSON cannot hold`},
 		{`'\255'`, "validation: not JSON: 'value' is \"\\xff\", which is not valid UTF-8\nhint: declare a field with arbitrary bytes as 'bytes'"},
 		{`{ '\255' }`, "validation: not JSON: 'value[1]' is \"\\xff\", which is not valid UTF-8\nhint: declare a field with arbitrary bytes as 'bytes'"},

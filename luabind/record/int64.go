@@ -18,7 +18,7 @@ func (n Int64) String() string { return strconv.FormatInt(int64(n), 10) }
 // NewInt64 makes an int64 value.
 func (g *Registry) NewInt64(n int64) lua.LValue { return newUserData(Int64(n), g.int64MT) }
 
-// ParseInt64 makes an int64 value of a text of digits, a whole number or an int64.
+// ParseInt64 makes an int64 value of a text of digits, a whole number or an int64: int64.new '9007199254740993'.
 func (g *Registry) ParseInt64(v lua.LValue) (lua.LValue, error) {
 	if n, ok := int64Of(v); ok {
 		return g.NewInt64(n), nil
@@ -30,7 +30,7 @@ func (g *Registry) ParseInt64(v lua.LValue) (lua.LValue, error) {
 	}
 	hint := ""
 	if v.Type() == lua.LTNumber {
-		hint = "beyond 2^53 a Lua number is not exact; json.decode '9007199254740993' gives an exact one"
+		hint = "beyond 2^53 a Lua number is not exact; give the digits as text:  int64.new '9007199254740993'"
 	}
 	return nil, invalid(hint, "%s is no int64", fault.Describe(v))
 }

@@ -14,12 +14,16 @@ const (
 	cacheHits   = cacheTrial / 8
 	cachePause  = 16 // trials' worth of look-ups that a field without luck goes without the cache
 	slabSize    = 64
+	stringSlabs = 16 // strings that share an allocation,
+	slabText    = 16 // with this many bytes each, on average,
+	slabLongest = 32 // and at most this many
 	smallNumber = 256
 )
 
 // stringCache gives the same boxed Lua string for the same bytes, so that fields with few values cost no allocation.
 type stringCache struct {
 	entries []lua.LValue // nil until used; then cacheSize
+	slab    stringSlab
 }
 
 // internStat is how one field fares with the cache. Below one hit in eight it goes without for a while.
@@ -32,7 +36,7 @@ type internStat struct {
 func (c *stringCache) get(b []byte, stat *internStat) lua.LValue {
 	if len(b) > cacheText || stat.off {
 		stat.rest()
-		return lua.LString(b)
+		return c.slab.get(b)
 	}
 	if c.entries == nil {
 		c.entries = make([]lua.LValue, cacheSize)
@@ -44,7 +48,7 @@ func (c *stringCache) get(b []byte, stat *internStat) lua.LValue {
 		return *entry
 	}
 	stat.judge()
-	v := lua.LValue(lua.LString(b))
+	v := c.slab.get(b)
 	*entry = v
 	return v
 }
@@ -85,6 +89,36 @@ func hashText(b []byte) uint64 {
 	return h ^ h>>32
 }
 
+// stringSlab boxes short strings, 16 at two allocations, of the boxes and of their text. Neither is used twice, so a value may live as long as it likes; it
+// then keeps both, of 256 bytes, and what else has a text there.
+type stringSlab struct {
+	free []lua.LString
+	text []byte
+}
+
+// get boxes b, which it copies.
+func (s *stringSlab) get(b []byte) lua.LValue {
+	if len(b) == 0 || len(b) > slabLongest {
+		return lua.LString(b)
+	}
+	if len(s.free) == 0 {
+		s.free = make([]lua.LString, stringSlabs)
+	}
+	if len(s.text) < len(b) {
+		s.text = make([]byte, stringSlabs*slabText)
+	}
+	box := &s.free[0]
+	*box = lua.LString(unsafe.String(&s.text[0], copy(s.text, b)))
+	s.free, s.text = s.free[1:], s.text[len(b):]
+	return boxed(lua.LString(""), unsafe.Pointer(box))
+}
+
+// boxed gives a Lua value of like's type whose box is what the pointer points at. An interface is a type word and a pointer: Go need not allocate a box of its own.
+func boxed(like lua.LValue, box unsafe.Pointer) lua.LValue {
+	(*[2]unsafe.Pointer)(unsafe.Pointer(&like))[1] = box
+	return like
+}
+
 // numberSlab boxes numbers, 64 at an allocation. A box is never used twice, so a value may live as long as it likes; it then
 // keeps its slab of 512 bytes.
 type numberSlab struct {
@@ -106,8 +140,5 @@ func (s *numberSlab) get(n lua.LNumber) lua.LValue {
 	box := &s.free[0]
 	*box = n
 	s.free = s.free[1:]
-	// An interface is a type word and a pointer: point at our box instead of letting Go allocate one of eight bytes.
-	v := lua.LValue(lua.LNumber(0))
-	(*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] = unsafe.Pointer(box)
-	return v
+	return boxed(lua.LNumber(0), unsafe.Pointer(box))
 }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"strconv"
 	"unsafe"
 
@@ -89,6 +90,21 @@ func (g *Registry) parseNumber(b []byte, at int, kind jsonKind) (lua.LValue, *pr
 	return g.numbers.get(lua.LNumber(f)), nil
 }
 
+// unreadable says why parseNumber makes no value of a checked number; "": it does.
+func unreadable(b []byte, kind jsonKind) string {
+	switch {
+	case kind == jInteger:
+		if len(bytes.TrimPrefix(b, []byte("-"))) > decimalDigits {
+			return "which has too many digits"
+		}
+	case kind == jExponent || len(b) >= maxPlain:
+		if _, ok := parseFloat(b); !ok {
+			return "too large for a double"
+		}
+	}
+	return ""
+}
+
 func (g *Registry) parseArray(b []byte, i, depth int) (lua.LValue, int, *problem) {
 	mark := len(g.stack)
 	i, closed, p := opening(b, i, ']', depth)
@@ -140,7 +156,7 @@ func (s *Schema) decodeError(raw []byte, p *problem) error {
 		f := s.fields[s.Index(p.lost)]
 		hint = "if old messages may lack the field, declare  " + f.name + " = '" + f.typ.String() + "?'"
 		if near := fault.Suggest(p.lost, s.strangers(raw)); near != "" {
-			hint = "it has '" + near + "'; " + hint
+			hint = "it has '" + fault.Cut(near, 60) + "'; " + hint
 		}
 	}
 	if hint != "" {

@@ -11,6 +11,16 @@ type null struct{}
 
 func (null) String() string { return "null" }
 
+// IsNull tells whether v is the null value of some registry.
+func IsNull(v lua.LValue) bool {
+	ud, ok := v.(*lua.LUserData)
+	if !ok {
+		return false
+	}
+	_, ok = ud.Value.(null)
+	return ok
+}
+
 // newNull makes the null value: tostring gives null, and indexing it says what it is.
 func (g *Registry) newNull(L *lua.LState) *lua.LUserData {
 	text := func(L *lua.LState) (lua.LValue, error) { return lua.LString("null"), nil }

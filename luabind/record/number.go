@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"strconv"
 	"unsafe"
@@ -67,6 +68,9 @@ func parseInt(b []byte, kind jsonKind) (int64, bool) {
 		n, err := strconv.ParseInt(string(b), 10, 64)
 		return n, err == nil
 	}
+	if len(b) >= maxPlain { // what follows takes a time that grows with the square of the length
+		return 0, false
+	}
 	f, ok := parseFloat(b)
 	if !ok || math.Abs(f) > 1<<63 || f != math.Trunc(f) {
 		return 0, false
@@ -102,6 +106,20 @@ func smallInt(b []byte) int64 {
 
 // safe tells whether n is a Lua number without loss.
 func safe(n int64) bool { return n >= -maxSafe && n <= maxSafe }
+
+// compareWhole compares a whole number with a double, exactly: -1, 0 or 1.
+func compareWhole(n int64, f float64) int {
+	switch below := math.Floor(f); {
+	case f >= 1<<63:
+		return -1
+	case f < -1<<63:
+		return 1
+	case n == int64(below) && below < f:
+		return -1
+	default:
+		return cmp.Compare(n, int64(below))
+	}
+}
 
 // whole gives the integer that a Lua number is; ok is false for fractions and beyond 2^53, where a number may have been rounded before.
 func whole(f float64) (int64, bool) {

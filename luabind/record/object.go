@@ -176,7 +176,7 @@ func (s *Schema) construct(v lua.LValue, depth int) (*Object, *problem) {
 }
 
 func (s *Schema) unknownField(k lua.LValue) *problem {
-	return wrong("it has no field %s", fault.Quote(k)).hint(fault.DidYouMean(lua.LVAsString(k), s.names()))
+	return wrong("it has no field %s", fault.Quote(k)).hint(fault.DidYouMean(lua.LVAsString(k), s.Names()))
 }
 
 // example shows how a record is written.
@@ -255,7 +255,7 @@ func (g *Registry) assignRecord(L *lua.LState) int {
 
 // noField is the error for the use of a field that was not declared.
 func (s *Schema) noField(k lua.LValue) error {
-	return invalid(fault.DidYouMean(lua.LVAsString(k), s.names()), "%s has no field %s", fault.Article(s.Name), fault.Quote(k))
+	return invalid(fault.DidYouMean(lua.LVAsString(k), s.Names()), "%s has no field %s", fault.Article(s.Name), fault.Quote(k))
 }
 
 // nextField is the iterator of pairs(record): the fields that are there, in the order of declaration.
@@ -318,4 +318,23 @@ func calledAsMethod(L *lua.LState) bool {
 	}
 	pc := int(reflect.ValueOf(dbg).Elem().FieldByName("frame").Elem().FieldByName("Pc").Int()) - 1
 	return pc >= 0 && pc < len(fn.Proto.Code) && int(fn.Proto.Code[pc]>>26) == lua.OP_SELF
+}
+
+// FieldWith names the field of a record or a table whose value is what the caller looks for; "": none is.
+func (g *Registry) FieldWith(v lua.LValue, is func(v lua.LValue) bool) string {
+	if o, ok := ObjectOf(v); ok {
+		for i := range o.vals {
+			if x := o.Field(i); x != lua.LNil && is(x) {
+				return o.schema.fields[i].name
+			}
+		}
+	}
+	if t, ok := v.(*lua.LTable); ok {
+		for k, x := t.Next(lua.LNil); k != lua.LNil; k, x = t.Next(k) {
+			if name, named := k.(lua.LString); named && is(x) {
+				return string(name)
+			}
+		}
+	}
+	return ""
 }

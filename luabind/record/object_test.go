@@ -242,7 +242,7 @@ func TestShapeIsConstructor(t *testing.T) {
 		raw='bytes?', any='any?', list='[int]?', map='{string:Inner}?', inner='Inner?', u='uuid?' })`)
 	values := []string{`'text'`, `''`, `1`, `-1`, `1.5`, `2^60`, `int64 '9007199254740993'`, `decimal '0.10'`, `datetime '2026-01-02T03:04:05Z'`, `true`, `false`, `nil`,
 		`null`, `{}`, `{ 1, 2 }`, `{ n=1 }`, `{ a={ n=1 } }`, `{ 1, x=2 }`, `{ 'x' }`, `0/0`, `'\255'`, `print`, `'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'`, `'2026-01-02T03:04:05Z'`}
-	names := append(s.names(), "unknown")
+	names := append(s.Names(), "unknown")
 	good := 0
 	for range 5000 {
 		var used []string
@@ -264,7 +264,7 @@ func TestShapeIsConstructor(t *testing.T) {
 		if tableMissesUnknown(table, used) {
 			continue // an unknown name with the value nil is not in the table at all
 		}
-		direct, errDirect := sh.AppendFields([]byte("x"), vals)
+		direct, errDirect := sh.AppendFields([]byte("x"), vals, From{})
 		made, errMade := s.Make(table)
 		row, errRow := sh.Make(vals)
 		if text(errDirect) != text(errMade) || text(errRow) != text(errMade) {
@@ -327,7 +327,7 @@ func TestAllocations(t *testing.T) {
 			}
 		}},
 		{"encode a literal", 0, func() {
-			if buf, err = sh.AppendFields(buf[:0], vals); err != nil {
+			if buf, err = sh.AppendFields(buf[:0], vals, From{}); err != nil {
 				t.Fatal(err)
 			}
 		}},

@@ -10,12 +10,13 @@ import (
 
 // problem is what is wrong with a value, before it is known which record or message it belongs to. It is made only on failure.
 type problem struct {
-	path string // user, items[2].price; "": the whole value
-	what string // is missing; is "x", expected float
-	lost string // the name of the field that is missing, if that is it, at the top level
-	want string // what is expected, where the words of what do not end with it
-	at   int    // for broken JSON: the byte, from 0; -1 otherwise
-	tip  string
+	path  string // user, items[2].price; "": the whole value
+	what  string // is missing; is "x", expected float
+	lost  string // the name of the field that is missing, if that is it, at the top level
+	stray string // the name of the member that should not be there, if that is it
+	want  string // what is expected, where the words of what do not end with it
+	at    int    // for broken JSON: the byte, from 0; -1 otherwise
+	tip   string
 }
 
 func wrong(format string, args ...any) *problem {
@@ -28,6 +29,8 @@ func outside(number, how, want, limit string) *problem {
 	p.want = want + " " + limit
 	return p
 }
+
+func tooDeep() *problem { return wrong("is more than %d deep, or contains itself", maxDepth) }
 
 func broken(at int, format string, args ...any) *problem {
 	return &problem{what: fmt.Sprintf(format, args...), at: at}
@@ -66,7 +69,7 @@ func (p *problem) text() string {
 	case p.path == "":
 		return p.what
 	}
-	return "'" + fault.Cut(p.path, 100) + "' " + p.what
+	return "'" + fault.Cut(p.path, 100) + "' " + strings.TrimPrefix(p.what, "it ")
 }
 
 // sentence is the problem in words that stand alone: it is a list, expected an object.

@@ -30,6 +30,8 @@ type Registry struct {
 	derive    *lua.LFunction
 	next      *lua.LFunction
 
+	revealed *bool // set while something is encoded to be sent: whether a secret was in it
+
 	strings stringCache
 	numbers numberSlab
 	slots   []slot       // stack of the scanner for records inside records

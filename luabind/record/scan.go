@@ -279,6 +279,8 @@ func (t *typ) check(b []byte, i, end int, kind jsonKind) *problem {
 		return t.checkInt(text, kind)
 	case kDecimal:
 		return t.checkDecimal(string(text))
+	case kAny:
+		return checkAny(b, i, end, kind)
 	case kBytes:
 		_, err := base64.StdEncoding.Decode(make([]byte, base64.StdEncoding.DecodedLen(len(text))), text)
 		ok = err == nil
@@ -307,6 +309,33 @@ func plain(b []byte, kind jsonKind) []byte {
 	return b
 }
 
+// checkAny checks the numbers of a value of any type: what is no double, and whole numbers with more digits than a decimal has, cannot be read.
+func checkAny(b []byte, i, end int, kind jsonKind) *problem {
+	switch {
+	case kind.number():
+		if what := unreadable(b[i:end], kind); what != "" {
+			return wrong("is %s, %s", describeJSON(b, i, end, kind), what)
+		}
+	case kind == jObject || kind == jArray:
+		for i < end {
+			switch c := b[i]; {
+			case c == '"':
+				i, _, _ = scanString(b, i+1) // was checked
+				i++
+			case c == '-' || isDigit(b, i):
+				next, kind, _ := scanNumber(b, i)
+				if what := unreadable(b[i:next], kind); what != "" {
+					return wrong("has %s, %s", describeJSON(b, i, next, kind), what)
+				}
+				i = next
+			default:
+				i++
+			}
+		}
+	}
+	return nil
+}
+
 func (t *typ) checkFloat(text []byte, kind jsonKind) *problem {
 	if kind != jExponent && len(text) < maxPlain && t.limits == nil && t.choices == nil {
 		return nil
@@ -326,10 +355,27 @@ func (t *typ) checkInt(text []byte, kind jsonKind) *problem {
 	if !ok {
 		return wrong("is %s, expected %s", fault.Cut(string(text), 40), t.expected())
 	}
-	if p := t.checkLimits(float64(n)); p != nil {
-		return p
+	return t.checkWhole(n)
+}
+
+// checkWhole checks limits and choices of a whole number, whose digits count beyond 2^53 as well.
+func (t *typ) checkWhole(n int64) *problem {
+	switch {
+	case t.limits == nil:
+	case t.limits.min != nil && compareWhole(n, *t.limits.min) < 0:
+		return outside(strconv.FormatInt(n, 10), "less than the min of", "at least", fault.Number(*t.limits.min))
+	case t.limits.max != nil && compareWhole(n, *t.limits.max) > 0:
+		return outside(strconv.FormatInt(n, 10), "more than the max of", "at most", fault.Number(*t.limits.max))
 	}
-	return t.checkChoice(func() lua.LValue { return lua.LNumber(n) })
+	if t.choices == nil {
+		return nil
+	}
+	return t.checkChoice(func() lua.LValue {
+		if !safe(n) {
+			return newUserData(Int64(n), nil)
+		}
+		return lua.LNumber(n)
+	})
 }
 
 func (t *typ) checkDecimal(text string) *problem {
@@ -369,10 +415,13 @@ func (t *typ) checkChoice(value func() lua.LValue) *problem {
 	v := value()
 	names := make([]string, len(t.choices))
 	for i, c := range t.choices {
-		if c == v {
+		n, whole := int64Of(c)
+		if m, ok := int64Of(v); c == v || whole && ok && n == m {
 			return nil
 		}
-		names[i] = c.String()
+		if names[i] = c.String(); whole {
+			names[i] = strconv.FormatInt(n, 10)
+		}
 	}
 	p := wrong("is %s, expected one of: %s", fault.Describe(v), strings.Join(names, ", "))
 	if best := fault.Suggest(v.String(), names); best != "" && v.Type() == lua.LTString {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"faust/luabind/api"
 	"faust/luabind/fault"
 
 	"github.com/cockroachdb/apd/v3"
@@ -40,7 +41,7 @@ type field struct {
 }
 
 // optionNames are what a field's table may say.
-var optionNames = [...]string{"type", "default", "min", "max", "choices", "format", "help"}
+var optionNames = api.Names(api.Get("app.record").Options)
 
 // Declare makes a record type of the table given to app.record: field name -> 'type' or { type=, default=, min=, max=, choices=, help=, format= }.
 // Errors are *fault.Error without place (the caller knows it) that name record and field, with a suggestion for unknown types and keys.
@@ -126,8 +127,8 @@ func (s *Schema) parse(v lua.LValue, where string) (*typ, error) {
 
 func (s *Schema) optionType(options *lua.LTable, where string) (*typ, error) {
 	for k, _ := options.Next(lua.LNil); k != lua.LNil; k, _ = options.Next(k) {
-		if name, ok := k.(lua.LString); !ok || !slices.Contains(optionNames[:], string(name)) {
-			return nil, usage(fault.DidYouMean(lua.LVAsString(k), optionNames[:]), "unknown option %s for %s", fault.Quote(k), where)
+		if name, ok := k.(lua.LString); !ok || !slices.Contains(optionNames, string(name)) {
+			return nil, usage(fault.DidYouMean(lua.LVAsString(k), optionNames), "unknown option %s for %s", fault.Quote(k), where)
 		}
 	}
 	v := options.RawGetString("type")
@@ -257,7 +258,8 @@ func (s *Schema) Index(name string) int {
 	return -1
 }
 
-func (s *Schema) names() []string {
+// Names gives the names of the fields, in order.
+func (s *Schema) Names() []string {
 	names := make([]string, len(s.fields))
 	for i := range s.fields {
 		names[i] = s.fields[i].name

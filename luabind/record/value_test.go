@@ -3,6 +3,7 @@ package record
 import (
 	"math"
 	"math/rand"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestInt64(t *testing.T) {
 		`n / 0`:                               "validation: int64 / 0: division by zero",
 		`n + 0.5`:                             "validation: int64 + the number 0.5: an int64 calculates with int64 and whole numbers\nhint: n:number() gives a Lua number, n:decimal() an exact fraction",
 		`int64 '12x'`:                         "validation: the string \"12x\" is no int64",
-		`int64(2^60)`:                         "validation: the number 1.152921504606847e+18 is no int64\nhint: beyond 2^53 a Lua number is not exact; json.decode '9007199254740993' gives an exact one",
+		`int64(2^60)`:                         "validation: the number 1.152921504606847e+18 is no int64\nhint: beyond 2^53 a Lua number is not exact; give the digits as text:  int64.new '9007199254740993'",
 		`n.foo`:                               "validation: an int64 has no 'foo'\nhint: known: decimal, div, eq, key, le, lt, number",
 		`n:numbr()`:                           "validation: an int64 has no 'numbr'\nhint: did you mean 'number'?  known: decimal, div, eq, key, le, lt, number",
 		`-(int64 '-9223372036854775808')`:     "validation: -(-9223372036854775808) does not fit 64 bits",
@@ -53,8 +54,8 @@ func TestDecimal(t *testing.T) {
 		{`decimal '1e3'`, "1000"}, {`decimal(10) * '1e2' / 1`, "1000"},
 	})
 	for src, want := range map[string]string{
-		`d + 0.5`:                     "validation: decimal + the number 0.5: a decimal calculates with decimals, int64, whole numbers and texts of digits\nhint: a Lua number is no exact fraction; give the digits as text:  '0.10'",
-		`decimal(0.1)`:                "validation: the number 0.1 is no decimal\nhint: a Lua number is no exact fraction; give the digits as text:  '0.10'",
+		`d + 0.5`:                     "validation: decimal + the number 0.5: a decimal calculates with decimals, int64, whole numbers and texts of digits\nhint: a Lua number is no exact fraction; give the digits as text:  decimal.new '0.10'",
+		`decimal(0.1)`:                "validation: the number 0.1 is no decimal\nhint: a Lua number is no exact fraction; give the digits as text:  decimal.new '0.10'",
 		`decimal 'NaN'`:               "validation: the string \"NaN\" is no decimal",
 		`decimal '1e9999'`:            "validation: the string \"1e9999\" is no decimal",
 		`d / 0`:                       "validation: decimal / 0: division by zero",
@@ -202,6 +203,8 @@ func TestCodecs(t *testing.T) {
 		{"string", "text", `"text"`}, {"string", "", `""`}, {"bytes", "\x00\xff", `"\000\255"`}, {"raw", "a", `"a"`},
 		{"int64", "\x00\x00\x00\x00\x00\x00\x00\x07", "7"}, {"int64", "\x7f\xff\xff\xff\xff\xff\xff\xff", "9223372036854775807"},
 		{"int64", "\xff\xff\xff\xff\xff\xff\xff\xfe", "-2"},
+		{"int", "7", "7"}, {"int", "-9223372036854775807", "-9223372036854775807"}, {"float", "0.1", "0.1"}, {"float", "1e+300", "1e+300"},
+		{"bool", "true", "true"}, {"bool", "false", "false"},
 		{"Withdrawal", message, `Withdrawal{ user="user_123", country="country_3", amount=1234.56, date=2026-11-23T18:00:00Z }`},
 	}
 	for _, tt := range tests {
@@ -234,11 +237,34 @@ func TestCodecs(t *testing.T) {
 		t.Error("an empty text became a tombstone")
 	}
 	for give, want := range map[lua.LValue]string{
-		lua.LString("jsn"): "usage: unknown codec 'jsn'\nhint: did you mean 'json'?  known: bytes, int64, json, raw, string, Withdrawal",
+		lua.LString("jsn"): "usage: unknown codec 'jsn'\nhint: did you mean 'json'?  known: bool, bytes, float, int, int64, json, raw, string, Withdrawal",
 		lua.LNumber(1):     "usage: the number 1 is no codec\nhint: give a name such as 'json', or a record type",
 	} {
 		if _, err := b.Codec(give, "json"); text(err) != want {
 			t.Error(text(err))
+		}
+	}
+	for _, tt := range [][3]string{
+		{"int", "1.5", "decode: not an int: it is 1.5, expected an int (a whole number of at most 64 bits)\nvalue: 1.5"}, {"int", `"7"`, `decode: not an int: it is the string "7", expected an int (a whole number of at most 64 bits)` + "\nvalue: \"7\""},
+		{"float", "1 2", "decode: not a float: broken JSON at byte 3: '2' where the end is expected\nvalue: 1 2"},
+		{"bool", "1", "decode: not a bool: it is the number 1, expected bool\nvalue: 1"}, {"float", "null", "decode: not a float: it is null, expected float\nvalue: null"},
+	} {
+		c, _ := b.Codec(lua.LString(tt[0]), "json")
+		if _, err := c.Decode(b.L, []byte(tt[1])); text(err) != tt[2] {
+			t.Errorf("%s %s: %s", tt[0], tt[1], text(err))
+		}
+	}
+	for _, tt := range []struct {
+		codec string
+		give  lua.LValue
+		want  string
+	}{
+		{"int", lua.LNumber(1.5), "validation: not an int: it is the number 1.5, expected int"}, {"bool", lua.LNumber(1), "validation: not a bool: it is the number 1, expected bool"},
+		{"float", lua.LString("x"), "validation: not a float: it is the string \"x\", expected float"},
+	} {
+		c, _ := b.Codec(lua.LString(tt.codec), "json")
+		if out, err := c.Encode(b.L, []byte("before"), tt.give); text(err) != tt.want || string(out) != "before" {
+			t.Errorf("%s %v: %s", tt.codec, tt.give, text(err))
 		}
 	}
 	c, _ := b.Codec(lua.LNil, "int64")
@@ -313,7 +339,7 @@ func TestInspect(t *testing.T) {
 		t.Error(got)
 	}
 	many := b.Inspect(b.eval(`local t = {} for i = 1, 1000 do t[i] = i end return t`))
-	if !strings.HasSuffix(many, "  100,\n  … 900 more,\n}") {
+	if !strings.HasSuffix(many, "  100,\n  … 900 more\n}") {
 		t.Error(many[len(many)-60:])
 	}
 	if got := b.Inspect(lua.LString(strings.Repeat("é", 2000))); !strings.HasSuffix(got, `é…" (4000 bytes)`) {
@@ -425,5 +451,36 @@ func TestMethodWithDot(t *testing.T) {
 		if _, err := b.try(`return ` + src); text(err) != want {
 			t.Errorf("%s\ngot  %s\nwant %s", src, text(err), want)
 		}
+	}
+}
+
+// Strings that share allocations are what they were made of, whatever is made after them, and are others than what they were copied from.
+func TestStringSlab(t *testing.T) {
+	var slab stringSlab
+	var got []lua.LValue
+	var want []string
+	text := make([]byte, 2*slabLongest)
+	for i := range 1000 {
+		b := text[:(i*7)%(slabLongest+3)]
+		for j := range b {
+			b[j] = byte('a' + (i+j)%26)
+		}
+		got, want = append(got, slab.get(b)), append(want, string(b))
+	}
+	clear(text)
+	runtime.GC()
+	seen := map[string]int{}
+	for i, v := range got {
+		s, ok := v.(lua.LString)
+		if !ok || v.Type() != lua.LTString || string(s) != want[i] || v != lua.LString(want[i]) {
+			t.Fatalf("%d is %#v, want %q", i, v, want[i])
+		}
+		seen[string(s)]++
+	}
+	if len(seen) < 100 {
+		t.Errorf("%d different ones", len(seen))
+	}
+	if n := testing.AllocsPerRun(1000, func() { slab.get([]byte("user_12345")) }); n > 0.5 {
+		t.Errorf("%v allocations", n)
 	}
 }

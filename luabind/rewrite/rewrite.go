@@ -14,36 +14,52 @@
 //
 //	t:send { key = k, value = O { a = x } }    as a statement
 //
-// becomes if (direct)(site, t, O) then if (send)(site, t, k, O, x) then (fail)(site) end else t:send{...} end, provided that O is a
+// becomes if (direct)(site, t, O) then if (send)(site, t, O, k, x) then (fail)(site) end else t:send{...} end, provided that O is a
 // local of the chunk that is never assigned and that only constants follow the literal: O is looked at before k is computed, and the
 // literal is checked after what follows it. (fail) raises what is wrong with the literal in the place of the call of O.
+//
+// In the body of a direct loop a value that is just w.x is not passed: (send) is given w and takes the field from it, so that it need not become a
+// Lua value. (direct) sees to it that w is a record that has the field. In a loop that may write to w this is done only if nothing can happen
+// between the reads of the fields and the send. If t too is a local of the chunk that is never assigned, all this is looked at once, when the loop
+// begins: (each) is given t and O and gives, as a further loop variable (send n), what sends to t from then on, or false, and the
+// statement becomes if (send n) then if (send n)(w, k, x) then ...
 // O { a = x } elsewhere, where one value is taken, becomes ((record)(O) and (make)(site, O, x) or O { a = x }).
+//
+//	t[k] = t[k] + e    where t is a local of the chunk that is declared as app.table(...) and never assigned
+//
+// becomes if not (add)(t, k, e) then t[k] = t[k] + e end, provided that k is a name, a constant or a field w.x, and e a number, a local of the chunk that is never
+// assigned, or a field w.x that became a loop variable. (add) does it if t is a table and all is as usual; else it does nothing, raises nothing, and the form as
+// written finds out what is wrong.
 //
 // The names in brackets are locals of an outer function around the chunk; no script can spell them. Each new node has the lines of the
 // node that it stands for, and with them the marks of it (fault.Adopt), so that errors name what they would have named.
 package rewrite
 
 import (
+	"strconv"
+
 	"github.com/yuin/gopher-lua/ast"
 )
 
 // The hidden functions that a rewritten chunk is given, in the order of its outer function's arguments.
 const (
 	IsStream = "(stream)" // (x) -> bool: a stream whose records can be iterated directly
-	Each     = "(each)"   // (site, stream) -> iterator giving the record and the values of Site.Fields
+	Each     = "(each)"   // (site, stream, t and O or nil of each of Site.Sends) -> iterator giving the record, Site.Fields, and Site.Sends as functions
 	Keep     = "(keep)"   // (w) -> w, which is used again by nobody else from now on
-	Direct   = "(direct)" // (site, t[, O]) -> bool: t is a topic, and O the record type it wants
-	Send     = "(send)"   // (site, t, values in a row) -> true: the literal is wrong, nothing was sent
+	Direct   = "(direct)" // (site, t, O or nil, w or nil) -> bool: t is a topic, O the record type it wants, w a record with the fields of Site.Own
+	Send     = "(send)"   // (site, t, O or nil[, w], values in a row that are not in Site.Own) -> true: the literal is wrong, nothing was sent
 	Fail     = "(fail)"   // (site): raises what is wrong with the literal of the send just tried
 	IsRecord = "(record)" // (O) -> bool
 	Make     = "(make)"   // (site, O, values in a row) -> record
+	Add      = "(add)"    // (t, k, e) -> true: t[k] = t[k] + e was done; false: nothing was
 )
 
 // Hidden lists the names of the outer function's arguments.
-var Hidden = [...]string{IsStream, Each, Keep, Direct, Send, Fail, IsRecord, Make}
+var Hidden = [...]string{IsStream, Each, Keep, Direct, Send, Fail, IsRecord, Make, Add}
 
 const (
-	maxFields = 12   // loop variables that a loop may get
+	maxFields = 12   // loop variables that a loop may get for fields,
+	maxSends  = 4    // and for sends
 	maxBody   = 3000 // nodes of a loop body that may be doubled
 	maxNested = 4    // literals inside each other: each level doubles what is below it
 )
@@ -51,7 +67,11 @@ const (
 // Site is one changed place, known to the hidden functions by its index.
 type Site struct {
 	Fields []string // of a loop: fields read as loop variables; of a send: names in its table, in order; of a literal: its names
-	Record []string // of a send whose value is a literal O{...}: the literal's names, which stand in a row after O
+	Record []string // of a send whose value is a literal O{...}: the literal's names
+	Own    []string // of a send in a loop: for each value in a row the field of w that it is, or ""; nil: none is
+	// Of a loop: the sites of the sends that are its variables: ([w,] values in a row that are not in Site.Own) -> what (send) gives; false if (direct)
+	// would be, or the record is null.
+	Sends []int
 }
 
 // Pass rewrites one chunk and has its sites afterwards. It is not for concurrent use.
@@ -59,22 +79,26 @@ type Pass struct {
 	Sites []Site
 	once  map[string]bool // names that the chunk declares once, at its top, and never assigns
 	fixed map[string]bool // those of them that are declared by now
+	keyed map[string]bool // those of these that are app.table(...)
+	adds  int             // how many additions were rewritten
 }
 
 // Chunk rewrites a chunk. The result is a chunk that, called with the hidden functions, returns the function to run. changed is
 // false, and the chunk untouched, if nothing was to be done.
 func (p *Pass) Chunk(chunk []ast.Stmt) (out []ast.Stmt, changed bool) {
 	p.once, p.fixed = declaredOnce(chunk), map[string]bool{}
+	p.keyed = map[string]bool{}
 	body := make([]ast.Stmt, len(chunk))
 	for i, s := range chunk {
 		body[i] = p.stmt(s)
 		if l, ok := s.(*ast.LocalAssignStmt); ok {
-			for _, name := range l.Names {
+			for i, name := range l.Names {
 				p.fixed[name] = p.once[name]
+				p.keyed[name] = p.once[name] && declaresTable(l, i)
 			}
 		}
 	}
-	if len(p.Sites) == 0 {
+	if len(p.Sites) == 0 && p.adds == 0 {
 		return chunk, false
 	}
 	inner := &ast.FunctionExpr{ParList: &ast.ParList{HasVargs: true}, Stmts: body}
@@ -111,12 +135,15 @@ func (p *Pass) stmt(s ast.Stmt) ast.Stmt {
 			return loop
 		}
 	case *ast.FuncCallStmt:
-		if call := p.send(s, ""); call != nil {
-			return call
+		if choose := p.send(s, nil); choose != nil {
+			return choose
 		}
 	case *ast.LocalAssignStmt:
 		p.literals(s.Exprs, len(s.Names))
 	case *ast.AssignStmt:
+		if choose := p.add(s, nil); choose != nil {
+			return choose
+		}
 		p.literals(s.Rhs, len(s.Lhs))
 	}
 	eachChild(s, childFuncs{block: p.block, expr: p.expr})
@@ -160,63 +187,154 @@ func (p *Pass) literal(e ast.Expr) ast.Expr {
 	return both
 }
 
-// send rewrites t:send{...}; nil if the statement is nothing of the kind. keep is the loop variable whose bare uses have to be kept, if any.
-func (p *Pass) send(s *ast.FuncCallStmt, keep string) ast.Stmt {
-	f, ok := s.Expr.(*ast.FuncCallExpr)
-	if !ok || f.Method != "send" || len(f.Args) != 1 {
+// send rewrites t:send{...}; nil if the statement is nothing of the kind. in is the direct loop around it, if any.
+func (p *Pass) send(s *ast.FuncCallStmt, in *loopBody) *ast.IfStmt {
+	f, table := sendOf(s)
+	if table == nil {
 		return nil
 	}
+	m := message{pass: p, in: in}
+	for i, field := range table.Fields {
+		name, ok := constantName(field)
+		if !ok || contains(m.site.Fields, name) || !sendField(name) {
+			return nil
+		}
+		m.site.Fields = append(m.site.Fields, name)
+		typ, names, values, ok := recordLiteral(field.Value)
+		if !ok || name != "value" || !p.fixed[typ.Value] || !constants(table.Fields[i+1:]) {
+			m.values = append(m.values, field.Value)
+			continue
+		}
+		m.site.Record, m.literal, m.typ, m.first = names, field.Value, typ, len(m.values)
+		m.values = append(m.values, values...)
+	}
+	return m.choose(s, f)
+}
+
+// sendOf takes t:send{...} apart.
+func sendOf(s *ast.FuncCallStmt) (*ast.FuncCallExpr, *ast.TableExpr) {
+	f, ok := s.Expr.(*ast.FuncCallExpr)
+	if !ok || f.Method != "send" || len(f.Args) != 1 {
+		return nil, nil
+	}
 	if _, ok := f.Receiver.(*ast.IdentExpr); !ok {
-		return nil
+		return nil, nil
 	}
 	table, ok := f.Args[0].(*ast.TableExpr)
 	if !ok || hasFunction(table) || nodes(table) > maxBody {
-		return nil
+		return nil, nil
 	}
-	var site Site
-	var literal ast.Expr
-	var args, test []ast.Expr
-	for i, field := range table.Fields {
-		name, ok := constantName(field)
-		if !ok || contains(site.Fields, name) || !sendField(name) {
-			return nil
-		}
-		site.Fields = append(site.Fields, name)
-		if typ, names, values, ok := recordLiteral(field.Value); ok && name == "value" && p.fixed[typ.Value] && constants(table.Fields[i+1:]) {
-			site.Record, literal = names, field.Value
-			test = []ast.Expr{clone(typ).(ast.Expr)}
-			args = append(append(args, clone(typ).(ast.Expr)), cloneExprs(values)...)
-			continue
-		}
-		args = append(args, p.literal(clone(field.Value).(ast.Expr)))
-	}
-	n := p.site(site)
-	sent := call(Send, f, append([]ast.Expr{n, clone(f.Receiver).(ast.Expr)}, args...)...)
+	return f, table
+}
+
+// message is a send that is being rewritten.
+type message struct {
+	pass    *Pass
+	in      *loopBody // nil: it is in no direct loop
+	site    Site
+	values  []ast.Expr // in a row, as written
+	literal ast.Expr   // of a record, nil: there is none
+	typ     *ast.IdentExpr
+	first   int // place in the row of the literal's values
+}
+
+// choose makes both forms of the send.
+func (m *message) choose(s *ast.FuncCallStmt, f *ast.FuncCallExpr) *ast.IfStmt {
+	m.own()
+	site := m.pass.site(m.site)
+	test, sent := m.calls(site, f)
 	var direct ast.Stmt = &ast.FuncCallStmt{Expr: sent}
-	if literal != nil {
-		failed := &ast.FuncCallStmt{Expr: call(Fail, literal, n)}
-		at(failed, literal)
+	if m.literal != nil {
+		failed := &ast.FuncCallStmt{Expr: call(Fail, m.literal, site)}
+		at(failed, m.literal)
 		direct = &ast.IfStmt{Condition: sent, Then: []ast.Stmt{failed}}
 	}
 	at(direct, s)
-	if keep != "" {
-		keepUses(s, keep)
+	if m.in != nil {
+		keepUses(s, m.in.w)
 	}
-	choose := &ast.IfStmt{
-		Condition: call(Direct, f, append([]ast.Expr{n, clone(f.Receiver).(ast.Expr)}, test...)...),
-		Then:      []ast.Stmt{direct},
-		Else:      []ast.Stmt{s},
-	}
+	choose := &ast.IfStmt{Condition: test, Then: []ast.Stmt{direct}, Else: []ast.Stmt{s}}
 	at(choose, s)
 	return choose
 }
 
-// sendCall gives the call of (send) in what send made.
-func sendCall(choose *ast.IfStmt) *ast.FuncCallExpr {
-	if s, ok := choose.Then[0].(*ast.FuncCallStmt); ok {
-		return s.Expr.(*ast.FuncCallExpr)
+// calls gives the test whether f can be sent directly, and the call that does.
+func (m *message) calls(site ast.Expr, f *ast.FuncCallExpr) (test, sent ast.Expr) {
+	t := f.Receiver.(*ast.IdentExpr)
+	typ := ast.Expr(&ast.NilExpr{})
+	if m.literal != nil {
+		typ = m.typ
 	}
-	return choose.Then[0].(*ast.IfStmt).Condition.(*ast.FuncCallExpr)
+	var w []ast.Expr
+	if m.site.Own != nil {
+		w = []ast.Expr{ident(m.in.w, f)}
+	}
+	if m.in != nil && m.pass.fixed[t.Value] && len(m.in.sends) < maxSends {
+		name := m.in.send(len(m.pass.Sites)-1, t, typ)
+		return ident(name, f), call(name, f, append(w, m.passed()...)...)
+	}
+	to := append([]ast.Expr{site, clone(t).(ast.Expr), clone(typ).(ast.Expr)}, w...)
+	return call(Direct, f, cloneExprs(to)...), call(Send, f, append(to, m.passed()...)...)
+}
+
+// own finds the values that are fields of the loop variable.
+func (m *message) own() {
+	if m.in == nil {
+		return
+	}
+	own := make([]string, len(m.values))
+	found := false
+	for i, v := range m.values {
+		field, ok := fieldOf(v, m.in.w)
+		if !ok && !m.in.pure && !m.still(v) {
+			return
+		}
+		own[i] = field
+		found = found || ok
+	}
+	if found {
+		m.site.Own = own
+	}
+}
+
+// still tells whether nothing happens when v is computed.
+func (m *message) still(v ast.Expr) bool {
+	if id, ok := v.(*ast.IdentExpr); ok {
+		return id.Value == m.in.w || m.pass.fixed[id.Value]
+	}
+	_, ok := v.(ast.ConstExpr)
+	return ok
+}
+
+// passed gives the arguments for the values that are passed. A record that is sent itself is encoded at once: it needs no keeping.
+func (m *message) passed() (args []ast.Expr) {
+	for i, v := range m.values {
+		if m.site.Own != nil && m.site.Own[i] != "" {
+			continue
+		}
+		v = clone(v).(ast.Expr)
+		if m.literal == nil || i < m.first || i >= m.first+len(m.site.Record) {
+			v = m.pass.literal(v)
+		}
+		if m.in != nil && !isIdent(v, m.in.w) {
+			v = m.in.expr(v)
+		}
+		args = append(args, v)
+	}
+	return args
+}
+
+// fieldOf gives x of w.x.
+func fieldOf(e ast.Expr, w string) (string, bool) {
+	get, ok := e.(*ast.AttrGetExpr)
+	if !ok || !isIdent(get.Object, w) {
+		return "", false
+	}
+	name, ok := get.Key.(*ast.StringExpr)
+	if !ok {
+		return "", false
+	}
+	return name.Value, name.Value != ""
 }
 
 // loop rewrites for w in name do ... end; nil if it has to stay as it is.
@@ -238,11 +356,18 @@ func (p *Pass) loop(s *ast.GenericForStmt) ast.Stmt {
 		fields = nil
 	}
 	direct := clone(s).(*ast.GenericForStmt)
-	direct.Exprs = []ast.Expr{call(Each, stream, p.site(Site{Fields: fields}), ident(stream.Value, stream))}
-	for _, f := range fields {
+	n := len(p.Sites)
+	site := p.site(Site{})
+	in := &loopBody{pass: p, w: w, fields: fields, pure: !use.bare && !use.written, used: map[string]bool{}}
+	direct.Stmts = in.body(direct.Stmts)
+	direct.Exprs = []ast.Expr{call(Each, stream, append([]ast.Expr{site, ident(stream.Value, stream)}, in.receivers...)...)}
+	for _, f := range in.fields {
 		direct.Names = append(direct.Names, variable(w, f))
 	}
-	direct.Stmts = p.directBody(direct.Stmts, w, fields)
+	for _, s := range in.sends {
+		direct.Names = append(direct.Names, sender(s))
+	}
+	p.Sites[n].Fields, p.Sites[n].Sends = in.fields, in.sends
 	s.Stmts = p.block(s.Stmts)
 	choose := &ast.IfStmt{
 		Condition: call(IsStream, stream, ident(stream.Value, stream)),
@@ -253,31 +378,45 @@ func (p *Pass) loop(s *ast.GenericForStmt) ast.Stmt {
 	return choose
 }
 
-// directBody rewrites a body whose loop variable w is a record that is used again: first the sends, then the reads, then the rest.
-func (p *Pass) directBody(body []ast.Stmt, w string, fields []string) []ast.Stmt {
-	inLoop := &loopBody{pass: p, w: w, fields: fields}
-	return inLoop.block(body)
+// loopBody walks the body of a direct loop, whose variable w is a record that is used again.
+type loopBody struct {
+	pass    *Pass
+	w       string
+	fields  []string // that may become loop variables
+	used    map[string]bool
+	pure    bool       // w is only read
+	written []ast.Stmt // the sends as written, beside the direct ones
+
+	sends     []int      // sites that became loop variables
+	receivers []ast.Expr // topic and record type of each
 }
 
-// loopBody walks the body of a direct loop.
-type loopBody struct {
-	pass   *Pass
-	w      string
-	fields []string
+// send makes the send at a site a loop variable and gives its name.
+func (b *loopBody) send(site int, t *ast.IdentExpr, typ ast.Expr) string {
+	b.sends = append(b.sends, site)
+	b.receivers = append(b.receivers, clone(t).(ast.Expr), clone(typ).(ast.Expr))
+	return sender(site)
+}
+
+// body rewrites the body; fields are those that became loop variables then.
+func (b *loopBody) body(stmts []ast.Stmt) []ast.Stmt {
+	stmts = b.block(stmts)
+	var fields []string
+	for _, f := range b.fields {
+		if b.used[f] {
+			fields = append(fields, f)
+		}
+	}
+	b.fields = fields
+	b.reads(b.written)
+	return stmts
 }
 
 func (b *loopBody) block(stmts []ast.Stmt) []ast.Stmt {
 	for i, s := range stmts {
 		if call, ok := s.(*ast.FuncCallStmt); ok {
-			if choose, ok := b.pass.send(call, b.w).(*ast.IfStmt); ok {
-				// in the direct branch the record itself is encoded at once: it needs no keeping
-				direct := sendCall(choose)
-				for j, a := range direct.Args {
-					if id, ok := a.(*ast.IdentExpr); !ok || id.Value != b.w {
-						direct.Args[j] = b.expr(a)
-					}
-				}
-				choose.Else = b.reads(choose.Else)
+			if choose := b.pass.send(call, b); choose != nil {
+				b.written = append(b.written, choose.Else...)
 				stmts[i] = choose
 				continue
 			}
@@ -286,6 +425,9 @@ func (b *loopBody) block(stmts []ast.Stmt) []ast.Stmt {
 		case *ast.LocalAssignStmt:
 			b.pass.literals(s.Exprs, len(s.Names))
 		case *ast.AssignStmt:
+			if choose := b.pass.add(s, b); choose != nil {
+				stmts[i] = choose
+			}
 			b.pass.literals(s.Rhs, len(s.Lhs))
 			for _, l := range s.Lhs { // w.x = v keeps its target; the index in w[i] = v may read w
 				if get, ok := l.(*ast.AttrGetExpr); ok && isIdent(get.Object, b.w) {
@@ -324,6 +466,7 @@ func (b *loopBody) expr(e ast.Expr) ast.Expr {
 		}
 		e.Key = b.expr(e.Key)
 		if name, ok := e.Key.(*ast.StringExpr); ok && contains(b.fields, name.Value) {
+			b.used[name.Value] = true
 			either := &ast.LogicalOpExpr{Operator: "or", Lhs: ident(variable(b.w, name.Value), e), Rhs: e}
 			at(either, e)
 			return either
@@ -346,3 +489,6 @@ func (b *loopBody) expr(e ast.Expr) ast.Expr {
 
 // variable names the hidden loop variable that holds w.field.
 func variable(w, field string) string { return "(" + w + "." + field + ")" }
+
+// sender names the hidden loop variable that is the send at a site.
+func sender(site int) string { return "(send " + strconv.Itoa(site) + ")" }

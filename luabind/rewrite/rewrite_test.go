@@ -15,6 +15,8 @@ type machine struct {
 	out    strings.Builder
 	pass   Pass
 	direct int // how often a hidden function did its work
+	added  int // how often one of them was (add)
+	own    int // and took a value from the loop variable
 }
 
 type fakeStream struct {
@@ -98,6 +100,24 @@ func newMachine() *machine {
 		L.Push(wrap(s, stream))
 		return 1
 	}))
+	keyed := L.NewTable()
+	keyed.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		v := L.CheckUserData(1).Value.(*lua.LTable).RawGet(L.Get(2))
+		fmt.Fprintln(&m.out, "read", L.Get(2))
+		if v == lua.LNil {
+			v = lua.LNumber(0)
+		}
+		L.Push(v)
+		return 1
+	}))
+	keyed.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
+		fmt.Fprintln(&m.out, "set", L.Get(2), L.Get(3))
+		L.CheckUserData(1).Value.(*lua.LTable).RawSet(L.Get(2), L.Get(3))
+		return 0
+	}))
+	app := L.NewTable()
+	app.RawSetString("table", L.NewFunction(func(L *lua.LState) int { L.Push(wrap(L.NewTable(), keyed)); return 1 }))
+	L.SetGlobal("app", app)
 	L.SetGlobal("O", wrap("record", record))
 	L.SetGlobal("t", wrap("topic", topic))
 	return m
@@ -119,6 +139,44 @@ func (m *machine) hidden() []lua.LValue {
 		}
 		return t
 	}
+	send := func(L *lua.LState, site Site, to, typ lua.LValue, at int) int {
+		m.direct++
+		place, table, w := 0, L.NewTable(), L.Get(at)
+		if site.Own != nil {
+			at++
+		}
+		next := func() (v lua.LValue) {
+			if site.Own != nil && site.Own[place] != "" {
+				m.own++
+				v = L.GetField(w, site.Own[place])
+			} else {
+				v = L.Get(at)
+				at++
+			}
+			place++
+			return v
+		}
+		for _, f := range site.Fields {
+			if f == "value" && site.Record != nil {
+				r := L.NewTable()
+				for _, name := range site.Record {
+					r.RawSetString(name, next())
+				}
+				L.Push(typ)
+				L.Push(r)
+				L.Call(1, 1)
+				table.RawSetString(f, L.Get(-1))
+				L.Pop(1)
+				continue
+			}
+			table.RawSetString(f, next())
+		}
+		L.Push(L.GetField(to, "send"))
+		L.Push(to)
+		L.Push(table)
+		L.Call(2, 0)
+		return 0
+	}
 	fns := map[string]lua.LGFunction{
 		IsStream: func(L *lua.LState) int {
 			ud, ok := L.Get(1).(*lua.LUserData)
@@ -130,7 +188,14 @@ func (m *machine) hidden() []lua.LValue {
 		},
 		Each: func(L *lua.LState) int {
 			m.direct++
-			fields := m.pass.Sites[L.CheckInt(1)].Fields
+			fields, sends := m.pass.Sites[L.CheckInt(1)].Fields, m.pass.Sites[L.CheckInt(1)].Sends
+			var ready []lua.LValue
+			for i, n := range sends {
+				ready = append(ready, lua.LFalse)
+				if to, typ, site := L.Get(3+2*i), L.Get(4+2*i), m.pass.Sites[n]; is(to, "topic") && (site.Record == nil || is(typ, "record")) {
+					ready[i] = L.NewFunction(func(L *lua.LState) int { return send(L, site, to, typ, 1) })
+				}
+			}
 			s := L.CheckUserData(2).Value.(*fakeStream)
 			L.Push(L.NewFunction(func(L *lua.LState) int {
 				if len(s.values) == 0 {
@@ -146,38 +211,22 @@ func (m *machine) hidden() []lua.LValue {
 				for _, f := range fields {
 					L.Push(s.reuse.RawGetString(f))
 				}
-				return 1 + len(fields)
+				for _, f := range ready {
+					L.Push(f)
+				}
+				return 1 + len(fields) + len(ready)
 			}))
 			return 1
 		},
 		Keep: func(L *lua.LState) int { current.kept = true; L.Push(L.Get(1)); return 1 },
 		Direct: func(L *lua.LState) int {
-			L.Push(lua.LBool(is(L.Get(2), "topic") && (L.GetTop() < 3 || is(L.Get(3), "record"))))
+			site := m.pass.Sites[L.CheckInt(1)]
+			_, own := L.Get(4).(*lua.LTable)
+			L.Push(lua.LBool(is(L.Get(2), "topic") && (site.Record == nil || is(L.Get(3), "record")) && (site.Own == nil || own)))
 			return 1
 		},
 		Send: func(L *lua.LState) int {
-			m.direct++
-			site := m.pass.Sites[L.CheckInt(1)]
-			at, table := 3, L.NewTable()
-			for _, f := range site.Fields {
-				if f == "value" && site.Record != nil {
-					r := row(at+1, site.Record)
-					L.Push(L.Get(at))
-					L.Push(r)
-					L.Call(1, 1)
-					table.RawSetString(f, L.Get(-1))
-					L.Pop(1)
-					at += 1 + len(site.Record)
-					continue
-				}
-				table.RawSetString(f, L.Get(at))
-				at++
-			}
-			L.Push(L.GetField(L.Get(2), "send"))
-			L.Push(L.Get(2))
-			L.Push(table)
-			L.Call(2, 0)
-			return 0
+			return send(L, m.pass.Sites[L.CheckInt(1)], L.Get(2), L.Get(3), 4)
 		},
 		Fail:     func(L *lua.LState) int { L.RaiseError("a is missing"); return 0 },
 		IsRecord: func(L *lua.LState) int { L.Push(lua.LBool(is(L.Get(1), "record"))); return 1 },
@@ -188,6 +237,26 @@ func (m *machine) hidden() []lua.LValue {
 			L.Call(1, 1)
 			return 1
 		},
+	}
+	fns[Add] = func(L *lua.LState) int {
+		ud, ok := L.Get(1).(*lua.LUserData)
+		n, isNumber := L.Get(3).(lua.LNumber)
+		k, isText := L.Get(2).(lua.LString)
+		if !ok || !isNumber || !isText {
+			L.Push(lua.LFalse)
+			return 1
+		}
+		t := ud.Value.(*lua.LTable)
+		had, isNumber := t.RawGet(k).(lua.LNumber)
+		if !isNumber && t.RawGet(k) != lua.LNil {
+			L.Push(lua.LFalse)
+			return 1
+		}
+		m.added++
+		fmt.Fprintf(&m.out, "read %s\nset %s %s\n", k, k, had+n)
+		t.RawSet(k, had+n)
+		L.Push(lua.LTrue)
+		return 1
 	}
 	out := make([]lua.LValue, len(Hidden))
 	for i, name := range Hidden {
@@ -201,6 +270,11 @@ func run(t *testing.T, src string, rewritten bool) (string, int) {
 	t.Helper()
 	m := newMachine()
 	defer m.L.Close()
+	return runOn(t, m, src, rewritten), m.direct
+}
+
+func runOn(t *testing.T, m *machine, src string, rewritten bool) string {
+	t.Helper()
 	chunk, err := parse.Parse(strings.NewReader(src), "app.lua")
 	if err != nil {
 		t.Fatal(err)
@@ -223,9 +297,9 @@ func run(t *testing.T, src string, rewritten bool) (string, int) {
 	}
 	if err := m.L.CallByParam(lua.P{Fn: fn, Protect: true}, lua.LString("arg")); err != nil {
 		ae := err.(*lua.ApiError)
-		return m.out.String() + "error: " + ae.Object.String(), m.direct
+		return m.out.String() + "error: " + ae.Object.String()
 	}
-	return m.out.String(), m.direct
+	return m.out.String()
 }
 
 var programs = map[string]string{
@@ -249,6 +323,11 @@ var programs = map[string]string{
 	"send loop":     `local s = stream({a=1,who='x'},{a=2,who='y'}) for w in s do t:send { key = w.who, value = O { a = w.a * 2, b = w.who:upper() } } end`,
 	"send local":    `local O = O local s = stream({a=1,who='x'},{a=2,who='y'}) for w in s do t:send { key = w.who, value = O { a = w.a } } end`,
 	"send late":     `local R = function() return O end local function key() R = function() return { a = 5 } end return 1 end R = O t:send { value = R { a = 1 }, key = key() }`,
+	"send own":      `local O, s = O, stream({a=1,b=2,who='x'},{a=2,who='y'}) for w in s do t:send { key = w.who, value = O { a = w.a, b = w.b and w.b + w.a } } t:send { value = w.who, key = w.a } end`,
+	"send altered":  `local O, s = O, stream({a=1,who='x'},{a=2,who='y'}) local function alter(x) x.who, x.a = 'z', 9 return 1 end for w in s do t:send { key = w.who, value = O { a = w.a, b = alter(w) } } end`,
+	"send written":  `local O, s = O, stream({a=1,who='x'},{a=2,who='y'}) for w in s do w.a = w.a * 10 t:send { key = w.who, value = O { a = w.a, b = 2 } } t:send { key = w.who, value = w } end`,
+	"send beside":   `local O, s = O, stream({a=1,who='x'}) for w in s do local t = { send = function(_, m) print(m.key, m.value) end } t:send { key = w.who, value = O { a = w.a } } print(w.a) end`,
+	"send ready":    `local t, O, no, s = t, O, { send = function(_, m) print('no', m.key) end }, stream({a=1,b=2,who='x'},{a=2,who='y'}) for w in s do t:send { key = w.who, value = O { a = w.a, b = 1 } } no:send { key = w.a } t:send { value = w } t:send {} t:send { key = 1 } t:send { key = 'sixth' } end`,
 	"send itself":   `local s = stream({a=1,who='x'},{a=2,who='y'}) for w in s do t:send { key = w.who, value = w } print(w.a) end`,
 	"send to table": `local got = {} local t = { send = function(self, m) got[#got+1] = m.value end } local s = stream({a=1},{a=2}) for w in s do t:send { value = w } end print(got[1], got[2])`,
 	"send wrong":    `local s = stream({b=1}) for w in s do t:send { key = 'k', value = O { b = w.b } } end`,
@@ -270,6 +349,17 @@ var programs = map[string]string{
 	"compare":       `local s, last = stream({a=1},{a=2}) for w in s do print(w == last, not w, #w, w.a) last = w end print(last)`,
 	"error line":    "local s = stream({a=1})\nfor w in s do\n  local x = w.a\n  local y = w.b + x\nend",
 	"function":      `function go(s) for w in s do print(w.a) end end go(stream({a=1})) local o = {} function o.m(s) for w in s do print(w.a) end end function o:k(s) for w in s do print(w.a, self == o) end end o.m(stream({a=2})) o:k(stream({a=3}))`,
+	"add":           `local kt, two, s = app.table('t'), 2, stream({a=1,who='x'},{a=2,who='y'},{a=3,who='x'}) for w in s do kt[w.who] = kt[w.who] + w.a kt.all = kt.all + 1 kt['b'] = kt.b + two end print(kt.x, kt.y, kt.all, kt.b)`,
+	"add by name":   `local kt = app.table('t') local s = stream({a=1,who='x'},{a=2,who='y'}) for w in s do local k = w.who kt[k] = kt[k] + w.a end local function count(k) kt[k] = kt[k] + 1 end count('x') count(7) print(kt.x, kt.y, kt[7])`,
+	"add absent":    `local kt = app.table('t') local s = stream({a=1,who='x'},{who='y'}) for w in s do kt[w.who] = kt[w.who] + w.a end`,
+	"add no key":    `local kt = app.table('t') local s = stream({a=1}) for w in s do kt[w.who] = kt[w.who] + w.a end`,
+	"add to text":   `local kt = app.table('t') kt.x = 'text' local s = stream({a=1}) for w in s do kt.x = kt.x + w.a end`,
+	"add effects":   `local kt = app.table('t') local function e() kt.x = 10 return 1 end local s = stream({a=1}) for w in s do kt.x = kt.x + e() kt.x = kt.x + kt.x kt.y = kt.x + 1 kt.x = 1 + kt.x end print(kt.x)`,
+	"add elsewhere": `local kt = app.table('t') do local kt = {x=1} kt.x = kt.x + 1 print(kt.x) end local kp = {x=1} kp.x = kp.x + 1 print(kp.x)`,
+	"add assigned":  `local kt = app.table('t') kt = {x=1} kt.x = kt.x + 1 print(kt.x)`,
+	"add own app":   `local app = {table=function() return {x=1} end} local kt = app.table('t') kt.x = kt.x + 1 print(kt.x)`,
+	"add written":   `local kt = app.table('t') local s = stream({a=1,who='x'}) for w in s do w.a = 5 kt[w.who] = kt[w.who] + w.a kt.all = kt.all + 1 end print(kt.x)`,
+	"add late name": `local kt = app.table('t') local s = stream({a=1,who='x'}) for w in s do kt[w.who] = kt[w.who] + later end`,
 	"conditions":    `local s = stream({a=1,b=true},{a=2,b=false}) for w in s do if w.b and w.a > 0 or w.a == 2 then print(w.a, -w.a, w.a .. 'x') elseif not w.b then print('no') else print('else') end end`,
 }
 
@@ -291,11 +381,38 @@ func TestSameMeaning(t *testing.T) {
 func TestDirect(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]int{
-		"fields": 1, "kept": 1, "written": 1, "send": 4, "send loop": 5, "send local": 3, "send late": 2, "send itself": 3, "literal": 3, "assigned": 0, "captured": 0, "declared": 0,
+		"fields": 1, "kept": 1, "written": 1, "send": 4, "send loop": 5, "send local": 3, "send late": 2, "send itself": 3, "send ready": 11, "literal": 3, "assigned": 0, "captured": 0, "declared": 0,
 		"send to table": 1, "send keys": 0, "return": 1, "function": 3, "coroutine": 1,
 	} {
 		if _, got := run(t, programs[name], true); got != want {
 			t.Errorf("%s: %d direct calls, want %d", name, got, want)
+		}
+	}
+}
+
+// Additions to tables take the direct way where nothing happens between their parts.
+func TestAdd(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{
+		"add": 9, "add by name": 3, "add absent": 1, "add no key": 0, "add to text": 0, "add effects": 0, "add elsewhere": 0, "add assigned": 0, "add own app": 0,
+		"add written": 1, "add late name": 0,
+	} {
+		m := newMachine()
+		runOn(t, m, programs[name], true)
+		if m.L.Close(); m.added != want {
+			t.Errorf("%s: %d additions, want %d", name, m.added, want)
+		}
+	}
+}
+
+// Fields of the loop variable are taken from it, unless they may have changed between their reading and the send.
+func TestOwn(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{"send ready": 4, "send own": 8, "send altered": 0, "send written": 6, "send itself": 2, "send loop": 2, "send local": 4, "send beside": 0} {
+		m := newMachine()
+		runOn(t, m, programs[name], true)
+		if m.L.Close(); m.own != want {
+			t.Errorf("%s: %d values taken, want %d", name, m.own, want)
 		}
 	}
 }

@@ -394,19 +394,27 @@ func number(n int) ast.Expr { return &ast.NumberExpr{Value: strconv.Itoa(n)} }
 
 // call is a call of a hidden function, at the lines of where. It gives one value wherever it stands, and its last argument is one.
 func call(name string, where ast.PositionHolder, args ...ast.Expr) ast.Expr {
-	switch last := args[len(args)-1].(type) {
-	case *ast.FuncCallExpr:
-		one := *last
-		one.AdjustRet = true
-		args[len(args)-1] = &one
-	case *ast.Comma3Expr:
-		one := *last
-		one.AdjustRet = true
-		args[len(args)-1] = &one
+	if n := len(args); n > 0 {
+		args[n-1] = single(args[n-1])
 	}
 	c := &ast.FuncCallExpr{Func: ident(name, where), Args: args, AdjustRet: true}
 	at(c, where)
 	return c
+}
+
+// single is e as one value.
+func single(e ast.Expr) ast.Expr {
+	switch e := e.(type) {
+	case *ast.FuncCallExpr:
+		one := *e
+		one.AdjustRet = true
+		return &one
+	case *ast.Comma3Expr:
+		one := *e
+		one.AdjustRet = true
+		return &one
+	}
+	return e
 }
 
 // clone copies a tree.

@@ -130,6 +130,12 @@ func pairs(L *lua.LState, next lua.LValue) int {
 
 func ipairs(L *lua.LState, step lua.LValue) int {
 	v := L.CheckAny(1)
+	if f := L.GetMetaField(v, "__ipairs"); f != lua.LNil {
+		L.Push(f)
+		L.Push(v)
+		L.Call(1, 3)
+		return 3
+	}
 	if _, ok := v.(*lua.LTable); !ok && L.GetMetaField(v, "__index") == lua.LNil {
 		L.CheckTable(1)
 	}

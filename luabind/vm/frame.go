@@ -64,6 +64,9 @@ func walk(L *lua.LState, spots []spot) int {
 	// Frames are used again, so a walk that is overtaken might go round in circles.
 	for i := 0; cf != nil && i < 4*maxFrames && n < len(spots); i++ {
 		fn, pc, parent := cf.Fn, cf.Pc-1, cf.Parent
+		if i == 0 && fn != nil && fn.Proto != nil && repeats(fn.Proto, pc+1) {
+			pc++
+		}
 		if fn != nil && fn.Proto != nil && fn.Proto.SourceName != coroutineChunk && pc >= 0 && pc < len(fn.Proto.DbgSourcePositions) {
 			s := spot{proto: fn.Proto, pc: pc}
 			if parent != nil {
@@ -78,6 +81,23 @@ func walk(L *lua.LState, spots []spot) int {
 	}
 	return n
 }
+
+// repeats tells whether the instruction at pc is one that a later one jumps back to. A frame's Pc is that of the next instruction, so after a jump
+// the one before it is not what ran last: it stands before the loop and not in it.
+func repeats(p *lua.FunctionProto, pc int) bool {
+	for i := pc; i >= 0 && i < len(p.Code); i++ {
+		switch ins := p.Code[i]; int(ins >> 26) {
+		case lua.OP_JMP, lua.OP_FORLOOP:
+			if i+1+int(ins&maxSbx)-maxSbx>>1 == pc {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// maxSbx masks the distance of a jump, which is kept with half of it added.
+const maxSbx = 1<<18 - 1
 
 // holderSpots is walk over all threads of a task that may be running.
 //
@@ -115,3 +135,6 @@ func what(s spot) string {
 	}
 	return "in the function from line " + strconv.Itoa(s.proto.LineDefined)
 }
+
+// CallsMethod tells whether the __index that runs in L was asked for x:name() rather than x.name; with the baton held.
+func CallsMethod(L *lua.LState) bool { return runs(currentFrame(L).Parent, lua.OP_SELF) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -103,11 +102,7 @@ func TestPathologicalPatterns(t *testing.T) {
 		`string.gsub(('a'):rep(30), ('.-'):rep(20) .. 'x', '')`,
 		`for _ in string.gmatch(('a'):rep(30), ('a*'):rep(20) .. 'x') do end`,
 	} {
-		begin := time.Now()
 		_, err := run(t, open(t, Config{}), src)
-		if took := time.Since(begin); took > 20*time.Second {
-			t.Errorf("%s took %s", src, took)
-		}
 		if src[8] == 'f' && strings.Contains(src, "'a?'") && err == nil {
 			continue // few enough steps to find the answer
 		}
@@ -167,10 +162,11 @@ func TestPairsAndIpairs(t *testing.T) {
 	})
 	m.root.G.Global.RawSetString("object", &lua.LUserData{Metatable: mt})
 	for src, want := range map[string]string{
-		`local s = 0 for i, v in ipairs(object) do s = s + v end return s`:                                "60",
-		`local s = '' for k, v in pairs(object) do s = s .. k .. v end return s`:                          "1v2v",
-		`local s = 0 for i, v in ipairs(setmetatable({1}, {__index = {1, 5}})) do s = s + v end return s`: "6",
-		`local s = '' for k, v in pairs({b = 1, a = 2}) do s = s .. k end return s`:                       "ba",
+		`local s = 0 for i, v in ipairs(object) do s = s + v end return s`:                                                           "60",
+		`local s = '' for k, v in pairs(object) do s = s .. k .. v end return s`:                                                     "1v2v",
+		`local s = 0 for i, v in ipairs(setmetatable({1}, {__index = {1, 5}})) do s = s + v end return s`:                            "6",
+		`local s = 0 for i, v in ipairs(setmetatable({1}, {__ipairs = function(t) return next, {7} end})) do s = s + v end return s`: "7",
+		`local s = '' for k, v in pairs({b = 1, a = 2}) do s = s .. k end return s`:                                                  "ba",
 	} {
 		if got := eval(t, m, src); got != want {
 			t.Errorf("%s: %s", src, got)

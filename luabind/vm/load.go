@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 
 	"faust/luabind/fault"
+	"faust/luabind/mend"
 )
 
 // maxListItems is how many list items of one table constructor the engine keeps; it drops the rest without a word.
@@ -23,6 +24,11 @@ func (m *VM) Load(file string) (*lua.LFunction, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.LoadText(src, file)
+}
+
+// LoadText is Load of a text that was read already.
+func (m *VM) LoadText(src []byte, file string) (*lua.LFunction, error) {
 	return m.compile(string(clean(src)), file)
 }
 
@@ -44,6 +50,12 @@ func (m *VM) compile(src, name string) (*lua.LFunction, error) {
 	if fn := m.rewritten(src, name); fn != nil {
 		return fn, nil
 	}
+	return m.Compile(src, name)
+}
+
+// Compile makes a function of a text that is no file of the app, without the load-time pass; to be called with the baton held. name stands for the
+// file in places. The error is a *fault.Error or fault.List.
+func (m *VM) Compile(src, name string) (*lua.LFunction, error) {
 	chunk, err := read(src, name)
 	if err != nil {
 		return nil, err
@@ -51,7 +63,7 @@ func (m *VM) compile(src, name string) (*lua.LFunction, error) {
 	if err := fault.Check(name, src); err != nil {
 		return nil, err
 	}
-	proto, err := lua.Compile(chunk, name)
+	proto, err := mend.Compile(chunk, name)
 	if err != nil {
 		return nil, fault.FromCompile(name, src, err)
 	}
@@ -66,33 +78,7 @@ func read(src, name string) ([]ast.Stmt, error) {
 	if err != nil {
 		return nil, fault.FromCompile(name, src, err)
 	}
-	visit(chunk, mendTable)
 	return chunk, checkLists(chunk, name)
-}
-
-// flushed is how many list items of a table constructor the engine stores at a time.
-const flushed = 50
-
-// mendTable has a table constructor compiled right. The engine takes a call in a last field with a name for the end of the list, as in
-// { 1, n = f() }, and stores the last items again, from registers used for other things, with each field that follows a multiple of 50.
-func mendTable(t *ast.TableExpr) {
-	var named, items []*ast.Field
-	for _, f := range t.Fields {
-		if f.Key == nil {
-			items = append(items, f)
-			continue
-		}
-		named = append(named, f)
-		switch v := f.Value.(type) {
-		case *ast.FuncCallExpr:
-			v.AdjustRet = true
-		case *ast.Comma3Expr:
-			v.AdjustRet = true
-		}
-	}
-	if len(items) >= flushed {
-		t.Fields = append(named, items...)
-	}
 }
 
 // rewritten makes a function of src with the load-time pass applied; nil if there is nothing to change, or something wrong.
@@ -109,7 +95,7 @@ func (m *VM) rewritten(src, name string) *lua.LFunction {
 	if hidden == nil || fault.Check(name, src) != nil {
 		return nil
 	}
-	proto, err := lua.Compile(chunk, name)
+	proto, err := mend.Compile(chunk, name)
 	if err != nil {
 		return nil
 	}
@@ -117,7 +103,7 @@ func (m *VM) rewritten(src, name string) *lua.LFunction {
 		return nil
 	}
 	fault.MarkNodes(chunk)
-	original, err := lua.Compile(chunk, name)
+	original, err := mend.Compile(chunk, name)
 	if err != nil || !fault.Adopt(proto, original) {
 		return nil
 	}
@@ -141,7 +127,7 @@ func (m *VM) publish() {
 // checkLists finds table constructors that the engine would cut off.
 func checkLists(chunk []ast.Stmt, file string) error {
 	var found error
-	visit(chunk, func(t *ast.TableExpr) {
+	mend.Tables(chunk, func(t *ast.TableExpr) {
 		n := 0
 		for _, f := range t.Fields {
 			if f.Key == nil {

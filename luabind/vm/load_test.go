@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,43 @@ func TestMixedTables(t *testing.T) {
 	} {
 		if got := eval(t, m, src); got != want {
 			t.Errorf("%s: got %s, want %s", src, got, want)
+		}
+	}
+}
+
+// What the engine alone compiles wrong runs right, with the load-time pass and without.
+func TestMended(t *testing.T) {
+	t.Parallel()
+	for _, pass := range []func([]ast.Stmt) ([]ast.Stmt, []lua.LValue){nil, hopeless} {
+		check(t, Config{Pass: pass}, map[string]string{
+			"local f = ipairs {} for _ in f, {1, 2}, 0 do do do break end end end local a, b = 1, 2 a, b = b, a return a, b":                                      "2 1",
+			"local n = 0 local function f() n = n + 1 end for x in pairs {1, 2, 3} do f() if x == 2 then goto on end ::on:: end return n":                         "3",
+			"local it, f = ipairs {1} for x in it, {1}, 0 do if true then local y = x + 6 f = function() return y end break end end local a, b = 1, 2 return f()": "7",
+		})
+	}
+}
+
+// An error in a form that is compiled in another one is told as if it were not.
+func TestMendedErrors(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		"local t, n = nil, 1\n\nt.x, n = 5, 2":                   "app.lua:3:1: cannot set 'x': t is nil", // as it is
+		"local t, n = nil, 1\n\nt.x, n = n, 2":                   "app.lua:3:1: cannot set 'x': t is nil",
+		"local t, n = nil, 1\nn, t.x =\n n + 1,\n n":             "app.lua:2:4: cannot set 'x': t is nil",
+		"local a, b = 1, {}\na, b = b, a +\n b.x.y":              "app.lua:3:2: cannot read 'y': b.x is nil",
+		"local a, b = 1\nb, a = a, a + b":                        "app.lua:2:15: cannot add: 'b' is nil",
+		"for x in pairs {1} do if false then end\n  x.y.z() end": "app.lua:2:3: cannot read 'y': x is a number",
+		"local a, b = 1, true\na = (b or a) and a\n.. {} or a":   "app.lua:3:4: cannot concatenate: one side is a table",
+		"local f = 5\nfor x in f do if true then break end end":  "app.lua:2:10: cannot iterate over f",
+	} {
+		for _, pass := range []func([]ast.Stmt) ([]ast.Stmt, []lua.LValue){nil, hopeless} {
+			_, err := run(t, open(t, Config{Pass: pass}), src)
+			var e *fault.Error
+			if !errors.As(err, &e) {
+				t.Errorf("%s: %v", src, err)
+			} else if got := fmt.Sprintf("%s:%d:%d: %s", e.Place.File, e.Place.Line, e.Place.Column, e.Message); !strings.HasPrefix(got, want) {
+				t.Errorf("%s\n got  %s\n want %s", src, got, want)
+			}
 		}
 	}
 }

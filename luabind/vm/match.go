@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -41,8 +43,16 @@ func (x *matcher) pushAll(L *lua.LState, start, end int, whole bool) int {
 
 // try matches at s and raises what is wrong with the pattern.
 func (m *VM) try(L *lua.LState, x *matcher, s, p int) int {
+	x.end = nil // gmatch may be called by one task and then by another
+	if ctx := L.Context(); ctx != nil {
+		x.end = ctx.Done()
+	}
 	end, err := x.match(s, p)
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, errPatternEnd):
+		L.Error(m.object(&fault.Error{Code: fault.Cancelled, Message: "cancelled", Cause: context.Cause(L.Context())}), 0)
+	default:
 		m.fail(L, fault.Script, err.Error())
 	}
 	return end

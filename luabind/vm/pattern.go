@@ -14,6 +14,12 @@ const (
 	maxPatternNest = 200
 )
 
+// errPatternEnd: the task's context has ended.
+var errPatternEnd = errors.New("cancelled")
+
+// lookEvery is after how many steps a match looks whether its task's context has ended; a power of two.
+const lookEvery = 1 << 14
+
 var errPatternSteps = errors.New("pattern takes too long: it can match in too many ways; use fewer of * + - ? after each other, or plain finds")
 
 // Lengths of captures that are not strings.
@@ -26,6 +32,7 @@ const (
 type matcher struct {
 	src, pat string
 	steps    int
+	end      <-chan struct{} // of the task's context; nil: it is not to be interrupted
 	nest     int
 	level    int
 	capture  [maxCaptures]struct{ start, len int }
@@ -58,8 +65,20 @@ func (x *matcher) match(s, p int) (end int, err error) {
 }
 
 func (x *matcher) step() {
-	if x.steps--; x.steps < 0 {
+	if x.steps--; x.steps&(lookEvery-1) == 0 || x.steps < 0 {
+		x.look()
+	}
+}
+
+// look ends a match that takes too long, or whose task ends.
+func (x *matcher) look() {
+	if x.steps < 0 {
 		panic(patternError{errPatternSteps})
+	}
+	select {
+	case <-x.end:
+		panic(patternError{errPatternEnd})
+	default:
 	}
 }
 

@@ -20,7 +20,9 @@ type task struct {
 	local         any
 	requiring     *module   // innermost module it is loading
 	pauses        int       // since the baton was taken
+	look          int       // the number of pauses at which the clock is looked at
 	taken         time.Time // when the baton was taken
+	limit         *limit    // nil: none
 
 	// Guarded by VM.mu.
 	state string
@@ -46,6 +48,7 @@ func (m *VM) Run(ctx context.Context, name string, interruptible bool, f func(L 
 	m.tasks[t] = struct{}{}
 	m.mu.Unlock()
 	defer func() {
+		t.limit.stop()
 		m.mu.Lock()
 		delete(m.tasks, t)
 		m.mu.Unlock()
@@ -115,11 +118,12 @@ func (m *VM) take() {
 // hold makes t the task that runs; called with the baton in hand.
 func (m *VM) hold(t *task) {
 	now := time.Now()
-	t.taken, t.pauses = now, 0
+	t.taken, t.pauses, t.look = now, 0, 0
 	m.mu.Lock()
 	t.state, t.what, t.since = stateRunning, "", now
 	m.mu.Unlock()
 	m.holder.Store(t)
+	t.limit.start()
 }
 
 func (m *VM) give() {
@@ -129,6 +133,7 @@ func (m *VM) give() {
 
 // park marks t as one that does not run. Called with the baton held.
 func (m *VM) park(t *task, state, what string) {
+	t.limit.stop()
 	m.mu.Lock()
 	t.state, t.what, t.since = state, what, time.Now()
 	m.mu.Unlock()
@@ -153,15 +158,25 @@ func (m *VM) Block(L *lua.LState, what string, wait func(ctx context.Context) er
 	return err
 }
 
+// over tells whether the slice of t is over, or else when to look again: a clock costs more than the rest of a pause, so it is looked at when
+// half of what is left is likely to be over, going by the pauses so far.
+func (t *task) over(slice time.Duration) bool {
+	used := time.Since(t.taken)
+	if used >= slice || t.pauses >= pauseLimit { // the count is for clocks that stand still while somebody runs
+		return true
+	}
+	half := int64(slice-used) * int64(t.pauses) / (2 * max(int64(used), 1))
+	t.look = t.pauses + int(min(half, maxStride))
+	return false
+}
+
 // Pause lets others have the baton if some wait and the slice is over; the cheap check that loops of ours make.
 func (m *VM) Pause(L *lua.LState) {
 	if m.waiting.Load() == 0 {
 		return
 	}
 	t := m.current()
-	t.pauses++
-	// The count is for clocks that stand still while somebody runs.
-	if t.pauses < pauseLimit && time.Since(t.taken) < m.cfg.Slice {
+	if t.pauses++; t.pauses < t.look || !t.over(m.cfg.Slice) {
 		return
 	}
 	thread := L.G.CurrentThread

@@ -40,6 +40,7 @@ const (
 	callDepth    = 2048
 	maxNested    = 190 // protected calls, coroutines and callbacks inside each other, each with a thread of its own
 	pauseLimit   = 1000
+	maxStride    = 16 // pauses between two looks at the clock
 	defaultSlice = 2 * time.Millisecond
 )
 
@@ -132,3 +133,6 @@ func AsError(v lua.LValue) (*fault.Error, bool) {
 	e, ok := ud.Value.(*fault.Error)
 	return e, ok
 }
+
+// Task is the name of the task that runs; with the baton held.
+func (m *VM) Task() string { return m.current().name }

@@ -309,3 +309,37 @@ func TestHolderOfARunawayTask(t *testing.T) {
 	cancel()
 	wg.Wait()
 }
+
+// A place that is read while a loop runs is in the loop, also at the moment of the jump back.
+func TestPlaceInALoop(t *testing.T) {
+	t.Parallel()
+	for name, src := range map[string]string{
+		"while":   "local n, told = 1, false\nwhile true do\n  if not told and n > 1 then told = true end\nend",
+		"empty":   "local n, told = 1, false\nwhile true do\nend",
+		"for":     "local n, told = 1, false\nfor i = 1, 1e18 do\nn = i\nend",
+		"repeat":  "local n, told = 1, false\nrepeat\nn = n + 1\nuntil told",
+		"generic": "local n, told = 1, false\nfor i in function() return 1 end do\nn = i\nend",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := open(t, Config{})
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() { _, _ = runAs(ctx, m, "runaway", true, "local function spin()\n"+src+"\nend\nspin()") })
+			within := func() bool {
+				h, ok := m.Holder()
+				return ok && len(h.Stack) > 1 && h.Stack[0].Line > 2
+			}
+			for !within() { //nolint:revive // until it is there
+			}
+			for range 20000 {
+				if h, ok := m.Holder(); !ok || len(h.Stack) > 0 && h.Stack[0].Line < 3 {
+					t.Errorf("at %+v", h.Stack)
+					break
+				}
+			}
+			cancel()
+			wg.Wait()
+		})
+	}
+}

@@ -60,13 +60,14 @@ func (s *Stream) over(err error) (stuck bool) {
 	switch {
 	case err != nil && len(s.hand) > 0:
 		unit := append([]*Event(nil), s.hand...)
+		s.held.undo()
 		_ = s.decide(s.ctx, unit, err)
 	case err != nil:
 		s.p.cfg.Reporter.Failed(s.agent, nil, err, Retry, 1)
 		stuck = true
 	default:
 		s.p.cfg.Reporter.Left(s.agent, s.p.cfg.Partition)
-		if s.agent.ManualAck {
+		if s.agent.ManualAck && s.inHand() == nil {
 			stuck = stuck || len(s.hand) > 0
 		} else {
 			_ = s.settle()
@@ -96,6 +97,11 @@ func (s *Stream) reopen() {
 	s.mu.Lock()
 	open := append([]*Event(nil), s.open...)
 	s.mu.Unlock()
+	for _, e := range open {
+		if e.held != nil {
+			e.held.undo()
+		}
+	}
 	s.requeue(open)
 }
 

@@ -17,11 +17,14 @@ type Definition struct {
 	Place       string        // file:line of the declaration
 	Topics      []topic.Topic // the sources; empty when Channel is set
 	Channel     *Channel      // an in-memory source, nil otherwise
+	Sinks       []string      // topics that what it yields goes to, for lists
 	Private     bool          // the one topic is the agent's own (<id>-<agent>), reached by cast and ask only
 	DeadLetter  topic.Topic   // where the dead_letter policy puts records
 	Concurrency int           // actors per partition, events spread by key; at least 1
 	ManualAck   bool          // an event is settled by Ack, not by asking for the next one
 	MaxFailures int           // failed events in a row that pause the partition; 0: the app's max_failures
+	Timings     []Timing      // ways to tell the time of its messages that somebody goes by
+	Onward      string        // topic that it sends its messages on to, for others to go by their time; "": none
 	Policy      Policy
 	Body        Body
 }
@@ -44,12 +47,22 @@ const (
 // Policy decides over a failed event. attempt is 1 at the first failure. It runs on the actor's goroutine and may wait.
 type Policy interface {
 	Decide(ctx context.Context, err error, ev *Event, attempt int) (Action, time.Duration)
+	// String says in a few words what it decides, for lists: "dead_letter", "retry 5 times, then skip".
+	String() string
 }
 
 // Cause is the event that a sent record came from: what the policy needs if the broker refuses the record.
 type Cause struct {
 	Agent  *Definition
-	Record topic.Record // shares its bytes with the fetch buffer: let go of it once the sent record is stored
+	Record *topic.Record // valid during Send; its slices for as long as anybody holds them
+}
+
+// Effects are what events in hand do beside sending, to state for example: it counts once they are settled.
+type Effects interface {
+	// Settle makes it count. After that the offsets of the events may be committed.
+	Settle()
+	// Undo takes it back: the events failed.
+	Undo()
 }
 
 // Sender takes what an event sends, once the event is settled. The worker implements it.
@@ -64,6 +77,12 @@ type Sender interface {
 type Roomer interface {
 	// Room tells whether n records can be sent now without waiting.
 	Room(n int) bool
+}
+
+// Trouble is an error of what the app runs on, its disk for example: it says nothing about the event, which is not settled then, and the processor ends with it.
+type Trouble interface {
+	error
+	Trouble()
 }
 
 // Reporter hears what happens to events. The worker implements it: logs, metrics, /readyz. Called on the actor's goroutine.
@@ -88,4 +107,8 @@ const (
 	HeaderPartition   = "faust-partition"
 	HeaderOffset      = "faust-offset"
 	HeaderAppVersion  = "faust-app-version"
+	HeaderReplay      = "faust-replay"     // on a message that is sent back: the agent it is for, which failed; others pass over it
+	HeaderReplayApp   = "faust-replay-app" // the group of the app whose agent that is
+	HeaderReplays     = "faust-replays"    // how often it was sent back
+	HeaderWindow      = "faust-window"     // on what is no message but a window that closes: which table's, from when to when
 )

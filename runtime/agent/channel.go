@@ -2,6 +2,9 @@ package agent
 
 import (
 	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"faust/runtime/topic"
 )
@@ -10,6 +13,45 @@ import (
 type Channel struct {
 	name  string
 	queue chan topic.Record
+
+	mu   sync.Mutex // of whoever changes taps
+	taps atomic.Pointer[[]*tap]
+}
+
+// tap is somebody who looks at what is put.
+type tap struct{ f func(topic.Record) }
+
+// Tap calls f with every record that is put from now on, until stop is called. f must not wait, and must not change the record's bytes.
+func (c *Channel) Tap(f func(topic.Record)) (stop func()) {
+	t := &tap{f}
+	c.change(func(taps []*tap) []*tap { return append(taps, t) })
+	return func() {
+		c.change(func(taps []*tap) []*tap { return slices.DeleteFunc(taps, func(other *tap) bool { return other == t }) })
+	}
+}
+
+// change replaces the list of taps.
+func (c *Channel) change(f func([]*tap) []*tap) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var now []*tap
+	if taps := c.taps.Load(); taps != nil {
+		now = slices.Clone(*taps)
+	}
+	if now = f(now); len(now) == 0 {
+		c.taps.Store(nil)
+		return
+	}
+	c.taps.Store(&now)
+}
+
+// tell shows a record to the taps.
+func (c *Channel) tell(r topic.Record) {
+	if taps := c.taps.Load(); taps != nil {
+		for _, t := range *taps {
+			t.f(r)
+		}
+	}
 }
 
 // NewChannel makes one that holds up to size records (0: 1000).
@@ -28,6 +70,7 @@ func (c *Channel) Put(ctx context.Context, r topic.Record) error {
 	r.Topic, r.Partition = c.name, 0
 	select {
 	case c.queue <- r:
+		c.tell(r)
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -39,6 +82,7 @@ func (c *Channel) TryPut(r topic.Record) bool {
 	r.Topic, r.Partition = c.name, 0
 	select {
 	case c.queue <- r:
+		c.tell(r)
 		return true
 	default:
 		return false

@@ -9,13 +9,14 @@ import (
 // Event is the record in hand and what it has done so far. It is valid until it is settled; after that it may be used again
 // for another record, unless the agent acknowledges by hand.
 type Event struct {
-	topic.Record
+	*topic.Record
 
 	stream *Stream
 	held   *held
 	pos    uint64
 	ask    answer
-	gone   bool // settled already, or given to a newer body
+	gone   bool  // settled already, or given to a newer body
+	chore  Chore // nil: it is a record
 }
 
 // answer is where an event stands that may be an ask.
@@ -28,10 +29,18 @@ const (
 	given
 )
 
-// held is what the events in hand have sent, in order.
+// held is what the events in hand have sent, in order, and what else they did.
 type held struct {
-	sends []heldSend
-	last  uint64 // id given last
+	sends   []heldSend
+	last    uint64  // id given last
+	effects Effects // nil: none yet
+}
+
+// undo takes back what the events did beside sending.
+func (h *held) undo() {
+	if h.effects != nil {
+		h.effects.Undo()
+	}
 }
 
 type heldSend struct {
@@ -64,6 +73,18 @@ func (e *Event) Hold(r topic.Record) (id uint64) {
 	e.held.last++
 	e.held.sends = append(e.held.sends, heldSend{record: r, event: e, id: e.held.last})
 	return e.held.last
+}
+
+// Effects gives what collects the other effects of the events in hand, which is made if there is none yet: events that are settled together have it in common,
+// and it is used again for later ones.
+func (e *Event) Effects(make func() Effects) Effects {
+	if e.held == nil {
+		e.held = &held{}
+	}
+	if e.held.effects == nil {
+		e.held.effects = make()
+	}
+	return e.held.effects
 }
 
 // Recall takes back what Hold held, as long as the event is in hand: it will not be sent. false: it is not held any more.

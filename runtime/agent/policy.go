@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"faust/runtime/topic"
 )
 
 // Fixed is the Policy that answers every failure with the same action.
@@ -16,6 +14,23 @@ type Fixed Action
 // Decide gives the action.
 func (f Fixed) Decide(context.Context, error, *Event, int) (Action, time.Duration) {
 	return Action(f), 0
+}
+
+// String gives the action's word.
+func (f Fixed) String() string { return Action(f).String() }
+
+// String gives the word of on_error.
+func (a Action) String() string {
+	switch a {
+	case Skip:
+		return "skip"
+	case Retry:
+		return "retry"
+	case Stop:
+		return "stop"
+	default:
+		return "dead_letter"
+	}
 }
 
 // RetryPolicy tries an event again a number of times and then gives it up. The zero value gives up at once, to dead letters.
@@ -35,6 +50,15 @@ func (p RetryPolicy) Decide(_ context.Context, err error, _ *Event, attempt int)
 	return Retry, p.delay(attempt)
 }
 
+// String tells how often and what then.
+func (p RetryPolicy) String() string {
+	times := "once"
+	if p.Attempts != 1 {
+		times = strconv.Itoa(p.Attempts) + " times"
+	}
+	return "retry " + times + ", then " + p.GiveUp.String()
+}
+
 func (p RetryPolicy) delay(attempt int) time.Duration {
 	if n := len(p.Backoff); n > 0 {
 		return p.Backoff[min(attempt, n)-1]
@@ -48,35 +72,6 @@ func backoff(n int, limit time.Duration) time.Duration {
 		return limit
 	}
 	return min(time.Second<<(max(n, 1)-1), limit)
-}
-
-// Limits of what a dead letter carries beside the record, in bytes: headers count for the broker's maximum message size.
-const (
-	maxErrorText = 1 << 10
-	maxTraceback = 8 << 10
-)
-
-// deadLetter makes the record that goes to d's dead-letter topic: r with the headers that say what happened to it.
-func deadLetter(d *Definition, r *topic.Record, err error, version int) topic.Record {
-	add := []topic.Header{
-		{Key: HeaderError, Value: []byte(errorText(err))},
-		{Key: HeaderTraceback, Value: []byte(traceback(err))},
-		{Key: HeaderAgent, Value: []byte(d.Name)},
-		{Key: HeaderTopic, Value: []byte(r.Topic)},
-		{Key: HeaderPartition, Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
-		{Key: HeaderOffset, Value: strconv.AppendInt(nil, r.Offset, 10)},
-		{Key: HeaderAppVersion, Value: strconv.AppendInt(nil, int64(version), 10)},
-	}
-	return topic.Record{
-		Topic: d.DeadLetter.Name, Partition: topic.Any,
-		Key: r.Key, Value: r.Value, Timestamp: r.Timestamp,
-		Headers: append(append(make([]topic.Header, 0, len(r.Headers)+len(add)), r.Headers...), add...),
-	}
-}
-
-// errorText is err on one line of bounded length.
-func errorText(err error) string {
-	return bounded(strings.Join(strings.Fields(err.Error()), " "), maxErrorText)
 }
 
 // traceback is what the error knows of where it happened, else its text.

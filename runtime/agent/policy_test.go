@@ -312,6 +312,8 @@ func TestPolicySends(t *testing.T) {
 // decide is a Policy of a function.
 type decide func(ev *Event) Action
 
+func (d decide) String() string { return "decide" }
+
 func (d decide) Decide(_ context.Context, _ error, ev *Event, _ int) (Action, time.Duration) {
 	return d(ev), 0
 }
@@ -337,7 +339,7 @@ func TestRefused(t *testing.T) {
 			t.Parallel()
 			l := &log{}
 			d := &Definition{Name: "orders", Policy: c.policy, DeadLetter: topic.Topic{Name: "dead"}}
-			cause := &Cause{Agent: d, Record: records(5)[0]}
+			cause := &Cause{Agent: d, Record: &records(5)[0]}
 			err := cause.Refused(t.Context(), no, ProcessorConfig{Sender: l, Reporter: l})
 			if err == nil && c.err != "" || err != nil && (err.Error() != c.err || !errors.Is(err, no)) {
 				t.Errorf("error %v", err)

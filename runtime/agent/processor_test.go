@@ -34,8 +34,8 @@ func (l *log) Send(_ context.Context, r *topic.Record, cause *Cause) error {
 		return l.refuse
 	}
 	if cause != nil {
-		c := *cause
-		cause = &c
+		origin := *cause.Record
+		cause = &Cause{Agent: cause.Agent, Record: &origin}
 	}
 	l.sent, l.causes = append(l.sent, *r), append(l.causes, cause)
 	return nil

@@ -30,6 +30,8 @@ type world struct {
 	runs      int            // executions of the body, numbered
 	whole     map[int]int    // execution: sends it made before it was settled, -1: it failed
 	sent      map[int]int    // execution: sends handed over
+	offset    map[int]int64  // execution: of which record
+	effect    map[int]int    // execution: how often its other effects were settled
 	settled   map[int64]bool // offsets whose settlement was handed over
 	order     []stamp
 	life      int
@@ -45,7 +47,7 @@ type stamp struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	r := rand.New(rand.NewPCG(seed, 42))
 	w := &world{t: t, seed: seed, rand: r, concurrent: 1 + r.IntN(4), manual: r.IntN(3) == 0,
-		whole: map[int]int{}, sent: map[int]int{}, settled: map[int64]bool{}}
+		whole: map[int]int{}, sent: map[int]int{}, offset: map[int]int64{}, effect: map[int]int{}, settled: map[int64]bool{}}
 	if r.IntN(3) == 0 {
 		w.take = 1 + r.IntN(7)
 	}
@@ -114,6 +116,8 @@ func (w *world) Failed(*Definition, *Event, error, Action, int)  {}
 func (w *world) Broken(*Definition, topic.Partition, int, error) { w.failf("broken") }
 func (w *world) Left(*Definition, topic.Partition)               {}
 
+func (w *world) String() string { return "random" }
+
 // Decide is a random policy.
 func (w *world) Decide(context.Context, error, *Event, int) (Action, time.Duration) {
 	if w.chance(2) {
@@ -132,8 +136,10 @@ func (w *world) process(ctx context.Context, e *Event) (run int) {
 	for range n {
 		e.Send(topic.Record{Topic: "out", Headers: []topic.Header{{Key: "run", Value: fmt.Append(nil, run)}}})
 	}
+	fx := e.Effects(func() Effects { return &effects{world: w} }).(*effects)
+	fx.runs = append(fx.runs, run)
 	w.mu.Lock()
-	w.whole[run] = n
+	w.whole[run], w.offset[run] = n, e.Offset
 	w.mu.Unlock()
 	if w.chance(4) {
 		select {
@@ -143,6 +149,26 @@ func (w *world) process(ctx context.Context, e *Event) (run int) {
 	}
 	return run
 }
+
+// effects are the executions in hand.
+type effects struct {
+	world *world
+	runs  []int
+}
+
+func (x *effects) Settle() {
+	x.world.mu.Lock()
+	defer x.world.mu.Unlock()
+	for _, run := range x.runs {
+		if x.world.whole[run] <= 0 {
+			x.world.failf("execution %d failed, but its effects are settled", run)
+		}
+		x.world.effect[run]++
+	}
+	x.runs = x.runs[:0]
+}
+
+func (x *effects) Undo() { x.runs = x.runs[:0] }
 
 // failed takes back that the executions may be seen.
 func (w *world) failed(runs []int) {
@@ -230,6 +256,11 @@ func (w *world) commit(p *Processor) {
 	for _, r := range w.records {
 		if r.Offset < low && !w.settled[r.Offset] {
 			w.failf("offset %d committed by %d, but not settled", r.Offset, low)
+		}
+	}
+	for run, n := range w.sent {
+		if w.offset[run] < low && n == w.whole[run] && w.effect[run] != 1 {
+			w.failf("offset %d committed by %d, but the effects of execution %d were settled %d times", w.offset[run], low, run, w.effect[run])
 		}
 	}
 	w.committed = low

@@ -27,7 +27,7 @@ func (c *Cause) Refused(ctx context.Context, err error, cfg ProcessorConfig) err
 		return fmt.Errorf("agent %s: event %s@%d: %w", c.Agent.Name, ev.In(), ev.Offset, err)
 	}
 	if action == DeadLetter {
-		r := deadLetter(c.Agent, &c.Record, err, cfg.AppVersion)
+		r := deadLetter(c.Agent, c.Record, err, cfg.AppVersion)
 		if err := s.send(&r, nil); err != nil {
 			return err
 		}

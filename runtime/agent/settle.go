@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,7 +16,7 @@ func (s *Stream) settle() error {
 	if s.fatal != nil || len(s.hand) == 0 {
 		return s.fatal
 	}
-	if s.agent.ManualAck {
+	if s.agent.ManualAck && s.inHand() == nil {
 		s.hand = s.hand[:0]
 		return nil
 	}
@@ -24,6 +25,10 @@ func (s *Stream) settle() error {
 	}
 	s.hand = s.hand[:0]
 	s.succeeded()
+	if s.timing {
+		s.timing = false
+		s.p.timed(s.began)
+	}
 	return nil
 }
 
@@ -34,7 +39,7 @@ func (s *Stream) succeeded() {
 	}
 }
 
-// finish hands over what the unit sent and only then marks it done: whoever reads the watermark and then closes the send epoch
+// finish hands over what the unit sent, makes its other effects count and only then marks it done: whoever reads the watermark and then closes the send epoch
 // has everything that the events below it caused. An ask without an answer is answered with nil.
 func (s *Stream) finish(unit []*Event, h *held) error {
 	for _, e := range unit {
@@ -42,11 +47,35 @@ func (s *Stream) finish(unit []*Event, h *held) error {
 			e.reply(nil, "")
 		}
 	}
+	x := s.p.cfg.Exact
+	if x == nil || len(h.sends) == 0 && h.effects == nil && len(s.p.cfg.Clocks) == 0 && unit[0].chore == nil {
+		return s.conclude(unit, h)
+	}
+	if len(h.sends) > 0 {
+		if err := s.prepare(x, h); err != nil {
+			return err
+		}
+	}
+	x.Gate.Lock()
+	defer x.Gate.Unlock()
+	return s.conclude(unit, h)
+}
+
+// conclude is finish once all that the unit does is held and may count.
+func (s *Stream) conclude(unit []*Event, h *held) error {
 	if err := s.release(h); err != nil {
 		return err
 	}
+	if h.effects != nil {
+		h.effects.Settle()
+	}
 	for _, e := range unit {
-		s.p.tracker.done(e.pos, e.Offset)
+		if e.chore != nil {
+			e.chore.Done()
+			continue
+		}
+		s.p.done(e.pos, e.Offset)
+		s.p.follow(e.pos, e.Record)
 	}
 	return nil
 }
@@ -134,6 +163,9 @@ func (s *Stream) Reject(ctx context.Context, ev *Event, err error) error {
 	for i, e := range s.hand {
 		if e == ev {
 			unit := []*Event{ev}
+			if len(s.hand) == 1 && !s.agent.ManualAck {
+				s.held.undo() // else it is of the others
+			}
 			s.hand = append(s.hand[:i], s.hand[i+1:]...)
 			s.slots = rotate(s.slots, i, len(s.hand))
 			return s.decide(ctx, unit, err)
@@ -159,7 +191,7 @@ func (s *Stream) requeue(unit []*Event) {
 		if s.agent.ManualAck && !s.claim(e) {
 			continue
 		}
-		items = append(items, item{e.Record, e.pos})
+		items = append(items, item{*e.Record, e.pos})
 	}
 	s.taken.Add(-int64(len(items)))
 	s.again = append(items, s.again...)
@@ -169,7 +201,18 @@ func (s *Stream) requeue(unit []*Event) {
 // decide puts a failed unit before the policy and does what it says. The error, if any, ends the actor.
 func (s *Stream) decide(ctx context.Context, unit []*Event, cause error) error {
 	ev := unit[len(unit)-1]
+	s.timing = false
+	if ev.chore != nil {
+		return s.missed(ev, cause)
+	}
 	s.undo(unit)
+	if trouble := Trouble(nil); errors.As(cause, &trouble) {
+		return s.abort(fmt.Errorf("agent %s: event %s@%d: %w", s.agent.Name, ev.In(), ev.Offset, cause))
+	}
+	if s.p.state.Load() == broken { // it is to be processed when that is mended
+		s.requeue(unit)
+		return nil
+	}
 	if s.failed != unit[0].pos {
 		s.failed, s.attempt = unit[0].pos, 0
 	}
@@ -194,9 +237,12 @@ func (s *Stream) decide(ctx context.Context, unit []*Event, cause error) error {
 	return s.giveUp(unit, action, cause)
 }
 
-// undo drops what the unit sent, its answers included.
+// undo drops what the unit sent, its answers included, and takes back what else events did that are settled one by one.
 func (s *Stream) undo(unit []*Event) {
 	for _, e := range unit {
+		if s.agent.ManualAck {
+			e.held.undo()
+		}
 		if e.ask == given {
 			e.ask = wanted
 		}
@@ -228,26 +274,33 @@ func (s *Stream) refuse(unit []*Event, cause error) {
 
 // giveUp settles a failed unit: what is sent now is what became of it.
 func (s *Stream) giveUp(unit []*Event, action Action, cause error) error {
-	if action == DeadLetter {
-		for _, e := range unit {
-			r := deadLetter(s.agent, &e.Record, cause, s.p.cfg.AppVersion)
-			if err := s.send(&r, nil); err != nil {
-				return s.abort(err)
-			}
-		}
-	}
 	s.refuse(unit, cause)
 	for _, e := range unit {
 		if s.agent.ManualAck && !s.claim(e) {
 			continue
 		}
 		own := e.extract()
-		if err := s.finish([]*Event{e}, &own); err != nil {
+		if err := s.bury(e, &own, action, cause); err != nil {
 			return s.abort(err)
 		}
 	}
 	s.p.fail(s.agent, cause)
 	return nil
+}
+
+// bury settles an event that failed.
+func (s *Stream) bury(e *Event, own *held, action Action, cause error) error {
+	if x := s.p.cfg.Exact; x != nil {
+		x.Gate.Lock()
+		defer x.Gate.Unlock()
+	}
+	if action == DeadLetter {
+		r := deadLetter(s.agent, e.Record, cause, s.p.cfg.AppVersion)
+		if err := s.send(&r, nil); err != nil {
+			return err
+		}
+	}
+	return s.conclude([]*Event{e}, own)
 }
 
 // pause waits until d is over or the processor drains.

@@ -26,6 +26,10 @@ type Stream struct {
 	slots  []*Event // events to use again
 	out    []*Event // of Take
 	origin Cause    // of what is being sent
+	chore  Chore    // to be given before anything else; nil: none
+
+	stamp   []topic.Header // the header of time that was made last
+	stamped []int64        // and the times in it
 
 	fresh   bool   // the running body has taken no event
 	ended   bool   // io.EOF was given
@@ -33,7 +37,13 @@ type Stream struct {
 	failed  uint64 // position of the last failed unit,
 	attempt int    // and how often it failed in a row
 
+	blocked bool // counted in Processor.blocked
+
+	timing bool      // what is in hand is timed
+	began  time.Time // when it was taken
+
 	taken     atomic.Int64 // of what was delivered to this actor
+	passed    atomic.Int64 // of these, which were not for this agent
 	unsettled atomic.Int64
 	shown     int64 // unsettled as last stored
 
@@ -58,6 +68,7 @@ type batch struct {
 	pos     []uint64 // of each; nil: they follow base
 	base    uint64
 	bytes   int64
+	plain   bool // no record has headers
 }
 
 func (b *batch) position(i int) uint64 {
@@ -82,7 +93,7 @@ func (s *Stream) TryNext() (*Event, error) {
 	if err := s.settle(); err != nil {
 		return nil, err
 	}
-	if s.at < len(s.batch.records) && len(s.again) == 0 && s.p.state.Load() == running {
+	if s.handy() {
 		return s.give(), nil
 	}
 	ready, err := s.fetch()
@@ -97,13 +108,18 @@ func (s *Stream) Next(ctx context.Context) (*Event, error) {
 	if err := s.settle(); err != nil {
 		return nil, err
 	}
-	if s.at < len(s.batch.records) && len(s.again) == 0 && s.p.state.Load() == running {
+	if s.handy() {
 		return s.give(), nil
 	}
 	if _, err := s.await(ctx, nil); err != nil {
 		return nil, s.end(err)
 	}
 	return s.give(), nil
+}
+
+// handy tells whether the next record of the batch can be given at once.
+func (s *Stream) handy() bool {
+	return s.at < len(s.batch.records) && len(s.again) == 0 && s.p.state.Load() == running && s.p.window == 0 && (s.batch.plain || s.mine()) && !s.due()
 }
 
 // end remembers that the body was told of the end.
@@ -115,10 +131,15 @@ func (s *Stream) end(err error) error {
 }
 
 // Take settles what is in hand and collects up to n events as one, waiting at most within after the first (0: until full).
-// They are settled, and fail, together. A partial batch is delivered before io.EOF. The slice is valid until the next call.
+// They are settled, and fail, together. A partial batch is delivered before io.EOF, a chore alone. The slice is valid until the next call.
 func (s *Stream) Take(ctx context.Context, n int, within time.Duration) ([]*Event, error) {
-	if _, err := s.Next(ctx); err != nil {
+	first, err := s.Next(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if first.chore != nil {
+		s.out = append(s.out[:0], first)
+		return s.out, nil
 	}
 	var limit <-chan time.Time
 	if within > 0 {
@@ -130,13 +151,16 @@ func (s *Stream) Take(ctx context.Context, n int, within time.Duration) ([]*Even
 		ready, err := s.await(ctx, limit)
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.requeue(s.hand)
-			s.hand = s.hand[:0]
+			s.hand, s.timing = s.hand[:0], false
 			return nil, err
 		}
 		if !ready {
 			break
 		}
 		s.give()
+	}
+	if s.timing {
+		s.began = time.Now() // without the time it took to come together
 	}
 	s.out = append(s.out[:0], s.hand...)
 	return s.out, nil
@@ -157,11 +181,11 @@ func (s *Stream) Partition() topic.Partition { return s.p.cfg.Partition }
 func (s *Stream) await(ctx context.Context, limit <-chan time.Time) (bool, error) {
 	for {
 		ready, err := s.fetch()
-		if ready || err != nil {
-			return ready, err
+		if ready || err != nil || s.blocked && len(s.hand) > 0 {
+			return ready, err // the others may wait for what is in hand
 		}
 		var source chan topic.Record
-		if c := s.agent.Channel; c != nil && s.p.state.Load() == running {
+		if c := s.agent.Channel; c != nil && s.p.state.Load() == running && !s.p.held.Load() {
 			source = c.queue
 		}
 		select {
@@ -188,32 +212,53 @@ func (s *Stream) fetch() (bool, error) {
 	case broken:
 		return false, nil
 	}
-	if len(s.again) > 0 || s.at < len(s.batch.records) {
+	if ok, err := s.chores(); ok || err != nil {
+		return ok, err
+	}
+	if len(s.again) > 0 {
 		return true, nil
 	}
+	if s.pass(); s.at < len(s.batch.records) {
+		return !s.heldUp(), nil
+	}
 	if c := s.agent.Channel; c != nil {
+		if s.p.held.Load() {
+			return false, nil
+		}
 		r, ok := c.TryGet()
 		if ok {
 			s.batch, s.at = batch{records: []topic.Record{r}}, 0
 		}
 		return ok, nil
 	}
-	return s.p.fetch(s), nil
+	for s.p.fetch(s) {
+		if s.pass(); s.at < len(s.batch.records) {
+			return !s.heldUp(), nil
+		}
+	}
+	return false, nil
 }
 
 // give takes what fetch found into hand.
 func (s *Stream) give() *Event {
+	if s.chore != nil {
+		return s.giveChore()
+	}
 	e := s.slot()
 	if len(s.again) > 0 {
-		e.Record, e.pos = s.again[0].record, s.again[0].pos
+		e.give(&s.again[0].record, s.again[0].pos, s.agent.ManualAck)
 		s.again = s.again[1:]
 	} else {
-		e.Record, e.pos = s.batch.records[s.at], s.batch.position(s.at)
+		e.give(&s.batch.records[s.at], s.batch.position(s.at), s.agent.ManualAck)
 		s.at++
 	}
 	s.fresh = false
 	s.hand = append(s.hand, e)
-	s.taken.Store(s.taken.Load() + 1)
+	taken := s.taken.Load() + 1
+	s.taken.Store(taken)
+	if taken&s.p.sampling.Load() == 0 {
+		s.timing, s.began = true, time.Now()
+	}
 	if s.agent.ManualAck {
 		s.mu.Lock()
 		s.open = append(s.open, e)
@@ -223,6 +268,15 @@ func (s *Stream) give() *Event {
 		s.show()
 	}
 	return e
+}
+
+// give makes e the event of r. One that is acknowledged by hand may outlive the batch that r is part of.
+func (e *Event) give(r *topic.Record, pos uint64, copied bool) {
+	if copied {
+		own := *r
+		r = &own
+	}
+	e.Record, e.pos = r, pos
 }
 
 // slot gives an event to fill: a used one if nobody can hold it any more.

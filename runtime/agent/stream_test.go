@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -516,4 +517,95 @@ func TestChannel(t *testing.T) {
 	if _, err := (&Stream{fatal: io.ErrClosedPipe}).TryNext(); err != io.ErrClosedPipe {
 		t.Error(err)
 	}
+}
+
+// TestHold: a held processor takes nothing from its channel and finishes what it has.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	bubble(t, "held and released", func(t *testing.T) {
+		c := NewChannel("ch", 100)
+		var works atomic.Bool
+		r := start(t, &Definition{Channel: c, Concurrency: 2, Policy: RetryPolicy{Attempts: 3, Backoff: []time.Duration{time.Minute}}, Body: each(func(_ *Stream, e *Event) error {
+			if !works.Load() {
+				return errors.New("not yet")
+			}
+			echo(e, "")
+			return nil
+		})})
+		c.TryPut(topic.Record{Value: []byte("1")})
+		synctest.Wait()
+		r.Hold(true)
+		works.Store(true)
+		c.TryPut(topic.Record{Value: []byte("2")})
+		c.TryPut(topic.Record{Value: []byte("3")})
+		pass(2 * time.Minute)
+		if got := strings.Join(r.values(), ""); got != "1" || c.Len() != 2 {
+			t.Errorf("got %s, %d wait", got, c.Len())
+		}
+		r.Hold(false)
+		synctest.Wait()
+		got := r.values()
+		slices.Sort(got)
+		if strings.Join(got, "") != "123" {
+			t.Error(got)
+		}
+		r.Hold(true)
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestTimed: one in so many events is timed, from the moment it is taken until it is settled.
+func TestTimed(t *testing.T) {
+	t.Parallel()
+	timing := func(times *[]time.Duration, every *int64) func(*ProcessorConfig) {
+		return func(c *ProcessorConfig) {
+			c.Timed = func(d time.Duration, n int64) { *times = append(*times, d); *every = n }
+		}
+	}
+	bubble(t, "events", func(t *testing.T) {
+		var times []time.Duration
+		var every int64
+		r := start(t, &Definition{Body: each(func(_ *Stream, e *Event) error {
+			pass(time.Duration(e.Offset) * time.Second)
+			if e.Offset == 8 {
+				return errors.New("is not timed")
+			}
+			return nil
+		})}, timing(&times, &every))
+		r.Sample(4)
+		r.Deliver(records(1, 2, 3, 4, 5))
+		pass(time.Hour)
+		r.Deliver(records(6, 7, 8, 9, 10, 11, 12))
+		pass(time.Hour)
+		if diff := cmp.Diff([]time.Duration{4 * time.Second, 12 * time.Second}, times); diff != "" || every != 4 {
+			t.Error(diff, every)
+		}
+		r.Sample(1)
+		r.Deliver(records(13))
+		pass(time.Hour)
+		if len(times) != 3 || times[2] != 13*time.Second || every != 1 {
+			t.Error(times, every)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	bubble(t, "batches, without the time they take to fill", func(t *testing.T) {
+		var times []time.Duration
+		var every int64
+		r := start(t, &Definition{Body: batches(2, 0, func(*Stream, []*Event) error { pass(time.Second); return nil })}, timing(&times, &every))
+		r.Sample(1)
+		r.Deliver(records(1))
+		pass(time.Hour)
+		r.Deliver(records(2, 3))
+		pass(time.Hour)
+		if diff := cmp.Diff([]time.Duration{time.Second}, times); diff != "" {
+			t.Error(diff)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -23,6 +23,13 @@ func newTracker(shared bool) *tracker {
 	return t
 }
 
+// below is the lowest position that is not done.
+func (t *tracker) below() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.next
+}
+
 // start sets the watermark to the offset of the first record; before any done.
 func (t *tracker) start(offset int64) { t.low.CompareAndSwap(-1, offset) }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"faust/runtime/agent"
+	"faust/runtime/table"
 	"faust/runtime/timer"
 	"faust/runtime/topic"
 	"faust/runtime/web"
@@ -19,8 +20,11 @@ type App struct {
 	About    string // first comment of the file, one line
 	Settings *Settings
 	Topics   []*Topic
+	Internal []*Topic // of the agents' and tables' own: dead letters, private topics, changelogs
 	Records  []*Record
 	Agents   []*agent.Definition
+	Tables   []*table.Definition
+	Channels []*agent.Channel
 	Tasks    []*Task
 	Timers   []*Timer
 	Pages    []*web.Page
@@ -53,9 +57,34 @@ type Runtime interface {
 	Request(ctx context.Context, r *topic.Record, answer func(topic.Record, error)) error
 	// Go runs f as a task of its own under the name, joined when the worker stops; ctx is what f gets, ended by the stop as well.
 	Go(ctx context.Context, name string, f func(ctx context.Context))
+	// Shard gives a table's state of one partition; nil: this worker does not have it, or not yet.
+	Shard(t *table.Definition, partition int32) *table.Shard
+	// Await waits until Shard gives something; only for partitions of global tables, which every worker has but while they are read anew. The error is that of ctx.
+	Await(ctx context.Context, t *table.Definition, partition int32) error
+	// Shards gives a table's state that this worker has, by partition.
+	Shards(t *table.Definition) []*table.Shard
+	// Partitions is how many partitions a table has; 0: that is not known, since nothing consumes what it is made of.
+	Partitions(t *table.Definition) int32
+	// Home gives the URL of the worker that has a table's state of one partition which Shard does not give. The error says why there is none
+	// for the moment.
+	Home(t *table.Definition, partition int32) (url string, err error)
+	// Copy gives what this worker's copy of a partition has, as of some moment not long ago, for one look; nil: it has none that is whole.
+	Copy(t *table.Definition, partition int32) *table.Shard
+	// CopyHomes gives the URLs of the other workers that keep copies of a partition.
+	CopyHomes(t *table.Definition, partition int32) []string
+	// Everywhere begins to go through a table, over the partitions of all workers. The error names a partition that nobody can be asked about.
+	Everywhere(ctx context.Context, t *table.Definition) (Walk, error)
+	// Moved is an error if a topic that keys of the table come from has other partitions than when the worker started, so that keys are elsewhere: the agents that use
+	// the table are stopped then, and what they have in hand is not settled.
+	Moved(ctx context.Context, t *table.Definition) error
+	// TaskFailed tells of a task that was started by Go, failed, and that nobody waits for.
+	TaskFailed(ctx context.Context, name string, err error)
 	// Stop ends the worker or command gracefully; the process exits with code.
 	Stop(code int)
 }
+
+// Walk gives the next keys of a table and what they have; none: that was all. One goroutine at a time calls it.
+type Walk func(ctx context.Context) ([]table.Pair, error)
 
 // Topic is a declared topic and how its messages are written, for the looking commands.
 type Topic struct {
@@ -143,6 +172,7 @@ type Option struct {
 	Help     string
 	Required bool
 	Multiple bool
+	Secret   bool // its value is shown nowhere, and asked for on a terminal if it is not given
 	Choices  []string
 	Min, Max *float64
 	Place    string

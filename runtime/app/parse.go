@@ -165,22 +165,6 @@ func parseReplication(text string) (int16, error) {
 	return int16(n), nil
 }
 
-func parseGuarantee(text string) (string, error) {
-	v, err := oneOf([]string{"at_least_once", "exactly_once"})(text)
-	if v == "exactly_once" {
-		return "", errors.New("exactly_once is not in this version; at_least_once is")
-	}
-	return v, err
-}
-
-func parseStandby(text string) (int, error) {
-	n, err := whole[int](0, 100)(text)
-	if err == nil && n > 0 {
-		return 0, errors.New("standby replicas are not in this version")
-	}
-	return n, err
-}
-
 func parseMessageBytes(text string) (int, error) {
 	n, err := ParseSize(text)
 	if err != nil {
@@ -206,6 +190,33 @@ func parseHost(text string) (string, error) {
 	}
 	if ok, _ := regexp.MatchString(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`, text); !ok {
 		return "", errors.New("expected an address without port, like 127.0.0.1, 0.0.0.0 or a host name")
+	}
+	return text, nil
+}
+
+// parseAdvertise takes a host, host:port, or the URL of what stands before the worker.
+func parseAdvertise(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	bad := errors.New("expected an address like 10.0.0.7, worker-1:6066 or http://worker-1:6066")
+	host := text
+	if scheme, rest, ok := strings.Cut(text, "://"); ok {
+		if host = strings.TrimSuffix(rest, "/"); scheme != "http" && scheme != "https" {
+			return "", bad
+		}
+	}
+	if h, port, err := net.SplitHostPort(host); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", bad
+		}
+		host = h
+	}
+	if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil && ip.IsUnspecified() {
+		return "", errors.New("expected an address that others can reach, not that of all interfaces")
+	}
+	if _, err := parseHost(host); err != nil {
+		return "", bad
 	}
 	return text, nil
 }

@@ -7,12 +7,14 @@ import (
 )
 
 // BuiltinCommands gives the commands that every app has in this version.
-func BuiltinCommands() []string { return []string{"worker", "broker", "version", "help"} }
+func BuiltinCommands() []string {
+	return strings.Fields(`worker repl broker status healthcheck agents topics models model tasks pages config tables get scan tail send ask dlq reset clean-versions completion version help`)
+}
 
 // ReservedCommands gives the names of all built-in commands, of this and of later versions, sorted: no app command may have one.
 func ReservedCommands() []string {
-	later := `agents tables models model topics pages tasks graph tail get send ask replay reset clean-versions offsets status repl
-		top config check test fmt init types doctor build dlq completion healthcheck plan scan report demo tutorial upgrade lsp
+	later := `graph replay offsets
+		top check test fmt init types doctor build plan report demo tutorial upgrade lsp
 		reload run`
 	names := append(BuiltinCommands(), strings.Fields(later)...)
 	sort.Strings(names)

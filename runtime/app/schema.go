@@ -74,7 +74,7 @@ func appSettings() []Setting {
 
 func brokerSettings() []Setting {
 	return []Setting{
-		{Name: "broker", Kind: "text", Flag: "broker", Env: "FAUST_BROKER_URL", Meta: "URL", Help: "kafka://host:9092, kafka+tls://..., embedded:",
+		{Name: "broker", Kind: "text", Default: "embedded:", Flag: "broker", Env: "FAUST_BROKER_URL", Meta: "URL", Help: "kafka://host:9092, kafka+tls://..., embedded:",
 			set: func(s *Settings, t string) error { return put(&s.Broker, t, parseBroker) }},
 		{Name: "broker_user", Kind: "text", Help: "SASL user, if not in the URL.",
 			set: func(s *Settings, t string) error { return put(&s.BrokerUser, t, anyText) }},
@@ -90,16 +90,17 @@ func brokerSettings() []Setting {
 }
 
 func processingSettings() []Setting {
-	guarantees := []string{"at_least_once", "exactly_once"}
+	guarantees := []string{AtLeastOnce, ExactlyOnce}
 	resets := []string{"earliest", "latest"}
+	compressions := []string{"auto", "none", "gzip", "snappy", "lz4", "zstd"}
 	return []Setting{
 		{Name: "topic_partitions", Kind: "int", Default: "8", Help: "Partitions of the topics that the app creates.",
 			set: func(s *Settings, t string) error { return put(&s.TopicPartitions, t, whole[int32](1, 10000)) }},
 		{Name: "replication_factor", Kind: "int", Default: "-1", Help: "Copies of the topics that the app creates; -1: the broker's default.",
 			set: func(s *Settings, t string) error { return put(&s.ReplicationFactor, t, parseReplication) }},
 		{Name: "processing_guarantee", Kind: "text", Default: "at_least_once", Choices: guarantees, Help: "at_least_once or exactly_once.",
-			set: func(s *Settings, t string) error { return put(&s.ProcessingGuarantee, t, parseGuarantee) }},
-		{Name: "commit_interval", Kind: "duration", Default: "1s", Help: "Time between two commits.",
+			set: func(s *Settings, t string) error { return put(&s.ProcessingGuarantee, t, oneOf(guarantees)) }},
+		{Name: "commit_interval", Kind: "duration", Default: "1s", Help: "Time between two commits; under exactly_once 100ms.",
 			set: func(s *Settings, t string) error {
 				return put(&s.CommitInterval, t, span(time.Millisecond, 10*time.Minute))
 			}},
@@ -110,9 +111,11 @@ func processingSettings() []Setting {
 				return put(&s.SessionTimeout, t, span(time.Second, 30*time.Minute))
 			}},
 		{Name: "standby_replicas", Kind: "int", Default: "0", Help: "Copies of each table's partitions on other workers.",
-			set: func(s *Settings, t string) error { return put(&s.StandbyReplicas, t, parseStandby) }},
+			set: func(s *Settings, t string) error { return put(&s.StandbyReplicas, t, whole[int](0, 100)) }},
 		{Name: "max_message_bytes", Kind: "size", Default: "1MiB", Help: "Largest message that is sent.",
 			set: func(s *Settings, t string) error { return put(&s.MaxMessageBytes, t, parseMessageBytes) }},
+		{Name: "compression", Kind: "text", Default: "auto", Choices: compressions, Help: "How messages are compressed; auto: snappy, and none to a broker on this machine.",
+			set: func(s *Settings, t string) error { return put(&s.Compression, t, oneOf(compressions)) }},
 		{Name: "max_failures", Kind: "int", Default: "100", Help: "Failed events in a row that pause a partition.",
 			set: func(s *Settings, t string) error { return put(&s.MaxFailures, t, whole[int](1, 1<<30)) }},
 	}
@@ -124,8 +127,8 @@ func webSettings() []Setting {
 			set: func(s *Settings, t string) error { return put(&s.WebPort, t, parsePort) }},
 		{Name: "web_bind", Kind: "text", Default: "127.0.0.1", Flag: "web-bind", Meta: "ADDR", Help: "address the web server listens on",
 			set: func(s *Settings, t string) error { return put(&s.WebBind, t, parseHost) }},
-		{Name: "web_advertise", Kind: "text", Help: "Address at which other workers reach this one; derived from web_bind.",
-			set: func(s *Settings, t string) error { return put(&s.WebAdvertise, t, anyText) }},
+		{Name: "web_advertise", Kind: "text", Flag: "web-advertise", Meta: "ADDR", Help: "address for other workers (from web-bind)",
+			set: func(s *Settings, t string) error { return put(&s.WebAdvertise, t, parseAdvertise) }},
 		{Name: "web_token", Kind: "text", Secret: true, Help: "Token that protects the pages of the runtime.",
 			set: func(s *Settings, t string) error { return put(&s.WebToken, t, anyText) }},
 		{Name: "web_enabled", Kind: "bool", Default: "true", Negated: "without-web", Help: "no web server",
@@ -134,11 +137,10 @@ func webSettings() []Setting {
 }
 
 func workerSettings() []Setting {
-	levels := []string{"debug", "info", "warn", "error"}
 	formats := []string{"auto", "text", "json", "logfmt"}
 	return []Setting{
-		{Name: "loglevel", Kind: "text", Default: "warn", Flag: "loglevel", Short: "l", Meta: "LEVEL", Choices: levels, Help: "debug, info, warn, error",
-			set: func(s *Settings, t string) error { return put(&s.LogLevel, t, oneOf(levels)) }},
+		{Name: "loglevel", Kind: "text", Default: "warn", Flag: "loglevel", Short: "l", Meta: "LEVEL", Choices: logLevels(), Help: "debug, info, warn, error; of a part: warn,agent.NAME=debug",
+			set: func(s *Settings, t string) error { return put(&s.LogLevel, t, parseLogLevel) }},
 		{Name: "log_format", Kind: "text", Default: "auto", Flag: "log-format", Meta: "FORMAT", Choices: formats, Help: "auto, text, json, logfmt",
 			set: func(s *Settings, t string) error { return put(&s.LogFormat, t, oneOf(formats)) }},
 		{Name: "logfile", Kind: "text", Flag: "logfile", Short: "f", Meta: "FILE", Help: "log to this file, not to stderr",
@@ -154,12 +156,19 @@ func workerSettings() []Setting {
 
 // problem says of which setting err is, and shows no secret.
 func (d *Setting) problem(v Value, err error) error {
-	if d.Secret {
-		v.Text = "***"
-	}
-	e := &SettingError{Name: d.Name, Value: redactURL(v.Text), Origin: v.Origin, Reason: err.Error(), Cause: err}
-	return e
+	return &SettingError{Name: d.Name, Value: d.shown(v.Text), Origin: v.Origin, Reason: err.Error(), Cause: err}
 }
+
+// shown is what may be shown of a value.
+func (d *Setting) shown(text string) string {
+	if d.Secret && text != "" {
+		return "***"
+	}
+	return redactURL(text)
+}
+
+// Hides tells whether what is secret in a value of the setting is not shown.
+func (d *Setting) Hides() bool { return d.Secret || d.Name == "broker" }
 
 // redactURL hides what stands between user and host of a URL, also of one whose scheme was forgotten.
 func redactURL(text string) string {

@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// What may be promised of events: processing_guarantee.
+const (
+	AtLeastOnce = "at_least_once"
+	ExactlyOnce = "exactly_once"
+)
+
+// exactInterval is the default of commit_interval under exactly_once, where what an event sends is seen no earlier than the next commit.
+const exactInterval = 100 * time.Millisecond
+
 // Settings are the values in force and where each came from. Resolve makes them.
 type Settings struct {
 	ID                  string
@@ -25,13 +34,14 @@ type Settings struct {
 	SessionTimeout      time.Duration
 	StandbyReplicas     int
 	MaxMessageBytes     int
+	Compression         string // auto, none, gzip, snappy, lz4 or zstd
 	MaxFailures         int
 	WebPort             int
 	WebBind             string
 	WebAdvertise        string // "": derived from WebBind
 	WebToken            string
 	WebEnabled          bool
-	LogLevel            string // debug, info, warn, error
+	LogLevel            string // debug, info, warn, error, and levels of parts: see Levels
 	LogFormat           string // auto, text, json, logfmt
 	LogFile             string // "": standard error
 	Grace               time.Duration
@@ -47,7 +57,7 @@ type Origin string
 // DefaultOrigin is the origin of what nobody set.
 const DefaultOrigin Origin = "default"
 
-// Value is the text of one setting in force. Secret values are shown as ***.
+// Value is the text of one setting in force. Secret values, and the password of a broker URL, are shown as ***.
 type Value struct {
 	Name   string
 	Text   string
@@ -88,12 +98,20 @@ func Resolve(layers ...Layer) (*Settings, error) {
 		if err := d.set(s, v.Text); err != nil {
 			return nil, d.problem(v, err)
 		}
-		if d.Secret && v.Text != "" {
-			v.Text = "***"
-		}
+		v.Text = d.shown(v.Text)
 		s.values = append(s.values, v)
 	}
+	s.adapt()
 	return s, nil
+}
+
+// adapt gives settings that nobody set the defaults that follow from others.
+func (s *Settings) adapt() {
+	for i := range s.values {
+		if v := &s.values[i]; v.Name == "commit_interval" && v.Origin == DefaultOrigin && s.ProcessingGuarantee == ExactlyOnce {
+			s.CommitInterval, v.Text = exactInterval, exactInterval.String()
+		}
+	}
 }
 
 // known refuses names that are no settings.
@@ -124,6 +142,14 @@ func (s *Settings) GroupID() string {
 // Internal names an internal topic: Internal("track_countries", "dead-letter").
 func (s *Settings) Internal(parts ...string) string {
 	return s.GroupID() + "-" + strings.Join(parts, "-")
+}
+
+// Owner is the inverse of Internal for topics of one kind: Owner("simple-track_countries-dead-letter", "dead-letter") is track_countries. false: the name is none of
+// this app's, or of another kind. Another app whose id begins with this one's and '-' has names like that as well.
+func (s *Settings) Owner(topic, kind string) (string, bool) {
+	rest, ours := strings.CutPrefix(topic, s.GroupID()+"-")
+	owner, is := strings.CutSuffix(rest, "-"+kind)
+	return owner, ours && is && owner != ""
 }
 
 // Origin tells where the setting of that name (web_port) came from, and whether it was set at all.

@@ -60,15 +60,22 @@ func TestResolveRefuses(t *testing.T) {
 		{"topic_partitions", "0", "expected a whole number from 1 to 10000"},
 		{"version", "0", "expected a whole number, 1 or more"},
 		{"replication_factor", "0", "or -1 for the broker's default"},
-		{"processing_guarantee", "exactly_once", "not in this version"},
 		{"processing_guarantee", "maybe", "expected one of: at_least_once, exactly_once"},
-		{"standby_replicas", "1", "not in this version"},
+		{"standby_replicas", "-1", "expected a whole number from 0 to 100"},
 		{"auto_offset_reset", "middle", "expected one of: earliest, latest"},
 		{"loglevel", "loud", "expected one of: debug, info, warn, error"},
+		{"loglevel", "warn,agent.orders", "'agent.orders' has no level"},
+		{"loglevel", "warn,agent.orders=loud", "expected one of: debug, info, warn, error"},
+		{"loglevel", "warn,agnt.orders=info", "expected one of: agent, topic, task, timer, page, kafka"},
+		{"loglevel", "kafka.x=info", "kafka has no parts"},
 		{"log_format", "xml", "expected one of: auto, text, json, logfmt"},
 		{"timezone", "Europe/Nowhere", "expected the name of a time zone"},
 		{"web_enabled", "maybe", "expected true or false"},
 		{"web_bind", "127.0.0.1:80", "expected an address without port"},
+		{"web_advertise", "ftp://x", "expected an address like"},
+		{"web_advertise", "x:99999", "expected an address like"},
+		{"web_advertise", "http://x:6066/path", "expected an address like"},
+		{"web_advertise", "0.0.0.0:80", "not that of all interfaces"},
 		{"id", "a b", "expected up to 150 letters"},
 		{"broker", "localhost:9092", "expected a URL: kafka://localhost:9092"},
 		{"broker", "me@localhost", "expected a URL: kafka://me@localhost"},
@@ -111,6 +118,13 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 			t.Errorf("%s shows %s", v.Name, v.Text)
 		}
 	}
+	s, err = Resolve(LayerOf("--broker", map[string]string{"broker": "kafka+tls://me:hunter2@host:9093?sasl=plain"}))
+	if err != nil || !strings.Contains(s.Broker, "hunter2") {
+		t.Fatalf("the password is lost: %v", err)
+	}
+	if v, _ := s.Value("broker"); v.Text != "kafka+tls://me:***@host:9093?sasl=plain" {
+		t.Errorf("broker is shown as %s", v.Text)
+	}
 	_, err = Resolve(LayerOf("--broker", map[string]string{"broker": "amqp://me:hunter2@host"}))
 	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "me:***@host") {
 		t.Errorf("got %v", err)
@@ -137,6 +151,19 @@ func TestSchemaIsComplete(t *testing.T) {
 	}
 	if envs["FAUST_BROKER_URL"] != "broker" || envs["FAUST_WEB_PORT"] != "web_port" {
 		t.Errorf("environment names: %v", envs)
+	}
+}
+
+func TestOwner(t *testing.T) {
+	t.Parallel()
+	s := &Settings{ID: "simple", Version: 2}
+	for name, want := range map[string]string{
+		"simple-v2-track-dead-letter": "track", "simple-v2-a-dead-letter-dead-letter": "a-dead-letter", "simple-track-dead-letter": "", "simple-v2-dead-letter": "",
+		"simple-v2--dead-letter": "", "simple-v2-track": "", "track-dead-letter": "", "simple-v2-track-dead-letters": "",
+	} {
+		if got, ok := s.Owner(name, "dead-letter"); ok != (want != "") || ok && (got != want || s.Internal(got, "dead-letter") != name) {
+			t.Errorf("%s: %q, %v", name, got, ok)
+		}
 	}
 }
 

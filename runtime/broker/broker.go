@@ -21,7 +21,7 @@ import (
 // DefaultPort is the port of an address that names none, and the one the embedded broker prefers.
 const DefaultPort = 9092
 
-// DefaultMaxMessageBytes is the largest record batch when nothing else is configured; Kafka's own limit is a little above it.
+// DefaultMaxMessageBytes is the largest record when nothing else is configured; Kafka's own limit is a little above it.
 const DefaultMaxMessageBytes = 1_000_012
 
 // OpenTimeout bounds how long Open looks for a usable broker.
@@ -41,12 +41,15 @@ type Config struct {
 	SASL            string // "", plain, scram-sha-256, scram-sha-512
 	User            string
 	Password        string
-	Embedded        bool // the embedded broker: Dial reads broker.json anew, created topics always get an explicit retention
+	Embedded        bool                 // the embedded broker: Dial reads broker.json anew, created topics always get an explicit retention
+	Room            func(n uint64) error // of the embedded broker: an error that wraps ErrFull if its disk has no room for n bytes of records; nil: not known
+	Abort           bool                 // Close also drops what the system has not sent yet
 	ClientID        string
 	Dial            func(ctx context.Context, network, addr string) (net.Conn, error) // nil: net.Dialer
 	Logger          *slog.Logger                                                      // nil: silent
 	Metrics         prometheus.Registerer                                             // nil: none
-	MaxMessageBytes int                                                               // 0: DefaultMaxMessageBytes
+	MaxMessageBytes int                                                               // key and value of a record; 0: DefaultMaxMessageBytes
+	Compression     Compression                                                       // "": Auto
 }
 
 // String names the cluster for banners and logs: kafka+tls://user@host:9093,host2:9093. The password is never part of it.
@@ -83,8 +86,14 @@ func (c Config) dial(ctx context.Context, network, addr string) (net.Conn, error
 		dial = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
 	}
 	conn, err := dial(ctx, network, addr)
-	if err != nil || c.TLS == nil {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && c.Abort {
+		_ = tcp.SetLinger(0)
+	}
+	if c.TLS == nil {
+		return conn, nil
 	}
 	cfg := c.TLS.Clone()
 	if cfg.ServerName == "" {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,9 +19,12 @@ type Client struct {
 	cfg      Config
 	kafka    *kgo.Client
 	admin    *kadm.Client
-	topics   topics
-	sendings sync.Pool // of *Sending, zeroed but for client and told
+	topics   *topics
+	sendings sendings
+	clock    clock
 	solo     solo
+	whole    bool         // of a Transactor: what is sent is stored as a whole or not at all
+	stored   atomic.Int64 // batches
 }
 
 // Open connects and asks for metadata once, so that a wrong address, TLS or SASL is told within seconds as an *Error.
@@ -29,8 +32,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if err := reach(ctx, cfg); err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg}
-	c.topics.known = map[string]*topicInfo{}
+	c := &Client{cfg: cfg, topics: &topics{known: map[string]*topicInfo{}}}
 	kafka, err := kgo.NewClient(append(cfg.options("producer"), c.producing()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("open broker %s: %w", cfg, err)
@@ -43,6 +45,16 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		}
 	}
 	return c, nil
+}
+
+// Ping asks the broker for something small.
+func (c *Client) Ping(ctx context.Context) error {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	if _, err := req.RequestWith(ctx, c.kafka); err != nil {
+		return c.wrap(err, "ask for metadata")
+	}
+	return nil
 }
 
 // Close flushes nothing and releases the connections; what is queued fails.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,9 +21,15 @@ import (
 // The configuration keys that Ensure writes and compares.
 const (
 	keyRetention = "retention.ms"
+	keySize      = "retention.bytes"
 	keyPolicy    = "cleanup.policy"
 	keyLimit     = "max.message.bytes"
+
+	keyTombstones = "delete.retention.ms" // is read only
 )
+
+// kafkaLimit is what the records of a topic may have, for which no limit is set.
+const kafkaLimit = 1 << 20
 
 // nameRule is Kafka's own, which the embedded broker does not check.
 var nameRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
@@ -163,14 +170,20 @@ func (c *Client) declaredConfigs(t, defaults topic.Topic) map[string]*string {
 	if retention == 0 {
 		retention = defaults.Retention
 	}
-	if t.Compact {
+	if t.Compact || retention != 0 {
 		set(keyPolicy, policy(t))
+	}
+	if retention < 0 {
+		set(keySize, "-1") // for ever, whatever the broker's default
 	}
 	switch {
 	case retention != 0:
 		set(keyRetention, millis(retention))
 	case c.cfg.Embedded:
 		set(keyRetention, millis(embeddedRetention))
+	}
+	if n := c.cfg.maxMessageBytes() + batchRoom; n > kafkaLimit+batchRoom {
+		set(keyLimit, strconv.Itoa(n))
 	}
 	return out
 }
@@ -247,6 +260,21 @@ func (c *Client) configs(ctx context.Context, names []string) map[string]map[str
 	return out
 }
 
+// DefaultTombstones is Kafka's default of delete.retention.ms.
+const DefaultTombstones = 24 * time.Hour
+
+// Tombstones tells for how long a compacted topic keeps the tombstones of deleted keys: its delete.retention.ms. false: that cannot be read, which the log says.
+func (c *Client) Tombstones(ctx context.Context, name string) (time.Duration, bool) {
+	n, err := strconv.ParseInt(c.configs(ctx, []string{name})[name][keyTombstones], 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	if n < 0 || n > math.MaxInt64/int64(time.Millisecond) {
+		return math.MaxInt64, true
+	}
+	return time.Duration(n) * time.Millisecond, true
+}
+
 func (c *Client) differences(t topic.Topic, d kmsg.MetadataResponseTopic, actual map[string]string) []Difference {
 	var out []Difference
 	if n := int32(len(d.Partitions)); t.Partitions > 0 && n != t.Partitions {
@@ -267,6 +295,9 @@ func (c *Client) differences(t topic.Topic, d kmsg.MetadataResponseTopic, actual
 	}
 	if t.Retention != 0 && actual[keyRetention] != millis(t.Retention) {
 		out = append(out, c.difference(t.Name, keyRetention, millis(t.Retention), actual[keyRetention]))
+	}
+	if t.Retention < 0 && actual[keySize] != "-1" {
+		out = append(out, c.difference(t.Name, keySize, "-1", actual[keySize]))
 	}
 	return out
 }

@@ -22,9 +22,9 @@ func TestEnsureCreates(t *testing.T) {
 			t.Errorf("differences of new topics: %v", ds)
 		}
 		for name, want := range map[string]struct {
-			n                 int
-			retention, policy string
-		}{"plain": {4, "604800000", ""}, "compact": {2, "604800000", "compact"}, "hour": {4, "3600000", ""}, "ever": {4, "-1", ""}, "both": {4, "60000", "compact,delete"}} {
+			n                       int
+			retention, policy, size string
+		}{"plain": {4, "604800000", "", ""}, "compact": {2, "604800000", "compact", ""}, "hour": {4, "3600000", "delete", ""}, "ever": {4, "-1", "delete", "-1"}, "both": {4, "60000", "compact,delete", ""}} {
 			info := v.server.cluster.TopicInfo(name)
 			if info == nil {
 				t.Fatalf("no topic %s", name)
@@ -35,8 +35,8 @@ func TestEnsureCreates(t *testing.T) {
 				}
 				return ""
 			}
-			if got := len(v.server.cluster.PartitionInfos(name)); got != want.n || get(keyRetention) != want.retention || get(keyPolicy) != want.policy {
-				t.Errorf("%s: %d partitions, retention %q, policy %q", name, got, get(keyRetention), get(keyPolicy))
+			if got := len(v.server.cluster.PartitionInfos(name)); got != want.n || get(keyRetention) != want.retention || get(keyPolicy) != want.policy || get(keySize) != want.size {
+				t.Errorf("%s: %d partitions, retention %q and %q, policy %q", name, got, get(keyRetention), get(keySize), get(keyPolicy))
 			}
 		}
 		got, err := v.client.Partitions(t.Context(), "plain", "compact")

@@ -64,7 +64,7 @@ func (e *Error) Error() string {
 	if e.Class == MissingTopic || e.Class == Authorization {
 		kind = "kafka"
 	}
-	if e.Err == nil {
+	if e.Err == nil || e.Class == Refused { // that says it all
 		return fmt.Sprintf("%s %s: %s", kind, e.Addr, what)
 	}
 	return fmt.Sprintf("%s %s: %s: %s", kind, e.Addr, what, clean(e.Err))

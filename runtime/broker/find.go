@@ -40,7 +40,12 @@ func Find(ctx context.Context, datadir string, start func(dir string) error) (Co
 	if err != nil {
 		return Config{}, err
 	}
-	return Config{Seeds: []string{addr}, Embedded: true, Dial: f.dial}, nil
+	return Config{Seeds: []string{addr}, Embedded: true, Dial: f.dial, Room: f.room}, nil
+}
+
+// room implements Config.Room.
+func (f *finder) room(n uint64) error {
+	return room(f.dir, n, func() (uint64, error) { return freeSpace(f.dir) })
 }
 
 // find gives the address of the broker, which it starts if none runs.
@@ -58,11 +63,8 @@ func (f *finder) find(ctx context.Context) (string, error) {
 		return "", f.unusable(err)
 	}
 	defer only.Close()
-	if addr, err := f.look(ctx); err == nil || errors.Is(err, ErrReplaced) {
+	if addr, err := f.holder(ctx); addr != "" || err != nil {
 		return addr, err
-	}
-	if !f.free() {
-		return f.wait(ctx, f.logSize())
 	}
 	from := f.logSize()
 	if err := f.writable(); err != nil {
@@ -79,12 +81,11 @@ func (f *finder) unusable(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("find embedded broker in %s: %w", f.dir, err)
 	}
-	e := &Error{Class: Embedded, Addr: f.dir, Err: err}
-	if errors.As(err, new(*os.PathError)) {
-		e.Hint = "its files are kept there: make room and give yourself the right to write, or choose another folder with --datadir"
-	}
-	return e
+	return unusable(f.dir, err)
 }
+
+// probeSize is about what a broker writes to start, and to take note of its clients.
+const probeSize = 64 << 10
 
 // writable makes sure that files in the directory can have content: on a full disk they can only be made.
 func (f *finder) writable() error {
@@ -93,7 +94,7 @@ func (f *finder) writable() error {
 		return err
 	}
 	defer func() { _ = os.Remove(probe.Name()) }()
-	_, err = probe.Write(make([]byte, 4096))
+	_, err = probe.Write(make([]byte, probeSize))
 	return errors.Join(err, probe.Close())
 }
 
@@ -104,9 +105,10 @@ type finder struct {
 	dir   string
 	start func(dir string) error
 
-	mu     sync.Mutex // held while a client brings the broker back
-	failed time.Time  // the last attempt
-	why    error
+	mu    sync.Mutex // held while a client brings the broker back
+	tried time.Time  // the last attempt, and what became of it
+	why   error
+	from  int64 // where the log was
 
 	cluster atomic.Pointer[string] // the id of the broker that was found first
 }
@@ -137,18 +139,24 @@ func (f *finder) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 	return f.connect(ctx, network)
 }
 
-// restart is find for a client that lost its broker; one that cannot be started is left alone for a while.
+// restart is find for a client that lost its broker; one that cannot be started, or ended soon after its start, is left alone for a while.
 func (f *finder) restart(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.why != nil && time.Since(f.failed) < restartPause {
-		return f.why
+	if time.Since(f.tried) < restartPause {
+		if f.why == nil && f.free() {
+			f.why = &Error{Class: Embedded, Addr: f.dir, Err: fmt.Errorf("it ended soon after its start%s", f.logText(f.from))}
+		}
+		if f.why != nil {
+			return f.why
+		}
 	}
+	from := f.logSize()
 	_, err := f.find(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	f.failed, f.why = time.Now(), err
+	f.tried, f.why, f.from = time.Now(), err, from
 	return err
 }
 
@@ -212,7 +220,23 @@ func (f *finder) free() bool {
 	return true
 }
 
-// wait waits until the broker answers. A process that ends before it does, or never takes the lock, is told with what it wrote.
+// holder waits for the broker that holds the directory: it is about to answer, or to end. "": there is none.
+func (f *finder) holder(ctx context.Context) (string, error) {
+	for {
+		addr, err := f.look(ctx)
+		if err == nil || errors.Is(err, ErrReplaced) {
+			return addr, err
+		}
+		if f.free() {
+			return "", nil
+		}
+		if pause(ctx) != nil {
+			return "", &Error{Class: Embedded, Addr: f.dir, Err: fmt.Errorf("it does not answer: %w", err)}
+		}
+	}
+}
+
+// wait waits until the broker that was started answers. A process that ends before it does, or never takes the lock, is told with what it wrote.
 func (f *finder) wait(ctx context.Context, from int64) (string, error) {
 	began, held := time.Now(), false
 	for {
@@ -256,4 +280,20 @@ func pause(ctx context.Context) error {
 	case <-time.After(findPause):
 		return nil
 	}
+}
+
+// Look gives the configuration of the embedded broker of a data directory if one runs; neither it nor clients of the configuration start one. An *Error of
+// class Embedded says that none runs.
+func Look(ctx context.Context, datadir string) (Config, error) {
+	dir, err := filepath.Abs(datadir)
+	if err != nil {
+		return Config{}, fmt.Errorf("find embedded broker: %w", err)
+	}
+	f := &finder{dir: dir}
+	addr, err := f.look(ctx)
+	if err != nil {
+		return Config{}, &Error{Class: Embedded, Addr: dir, Err: errors.New("it does not run")}
+	}
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) { return f.connect(ctx, network) }
+	return Config{Seeds: []string{addr}, Embedded: true, Dial: dial}, nil
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"faust/runtime/topic"
@@ -64,7 +66,7 @@ func (m *member) changed(what string) {
 	m.change = make(chan struct{})
 }
 
-func (m *member) onAssigned(_ context.Context, ps map[topic.Partition]int64) {
+func (m *member) onAssigned(_ context.Context, ps map[topic.Partition]int64) error {
 	<-m.up
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -76,6 +78,7 @@ func (m *member) onAssigned(_ context.Context, ps map[topic.Partition]int64) {
 		m.Resume(p)
 	}
 	m.changed(fmt.Sprintf("assigned %d", len(ps)))
+	return nil
 }
 
 func (m *member) onRevoked(ctx context.Context, ps []topic.Partition) {
@@ -195,7 +198,7 @@ func TestGroupStarts(t *testing.T) {
 		m.mu.Lock()
 		m.changed("")
 		m.mu.Unlock()
-		if err := m.Commit(v.Context(), map[topic.Partition]int64{{Topic: "a", ID: 0}: 4, {Topic: "a", ID: 1}: 10}, "remember"); err != nil {
+		if err := m.Commit(v.Context(), map[topic.Partition]Position{{Topic: "a", ID: 0}: {4, "remember"}, {Topic: "a", ID: 1}: {10, "remember"}}); err != nil {
 			v.Fatal(err)
 		}
 		o, text, err := m.Committed(v.Context(), topic.Partition{Topic: "a", ID: 0})
@@ -209,7 +212,7 @@ func TestGroupStarts(t *testing.T) {
 		for reset, want := range map[string][]int64{"earliest": {4, 10, 0}, "latest": {4, 10, 10}} {
 			starts := make(chan map[topic.Partition]int64, 1)
 			g, err := Join(v.Context(), v.cfg, GroupConfig{Group: "g", Topics: []string{"a"}, Reset: reset,
-				Assigned: func(_ context.Context, ps map[topic.Partition]int64) { starts <- maps.Clone(ps) }})
+				Assigned: func(_ context.Context, ps map[topic.Partition]int64) error { starts <- maps.Clone(ps); return nil }})
 			if err != nil {
 				v.Fatal(err)
 			}
@@ -235,7 +238,7 @@ func TestGroupCommittedOffsetIsGone(t *testing.T) {
 		v.send(numbered("a", 1, 0, 10)...)
 		m := v.join("first", nil, nil)
 		m.reads(20)
-		if err := m.Commit(v.Context(), map[topic.Partition]int64{{Topic: "a", ID: 0}: 2, {Topic: "a", ID: 1}: 99}, ""); err != nil {
+		if err := m.Commit(v.Context(), map[topic.Partition]Position{{Topic: "a", ID: 0}: {Offset: 2}, {Topic: "a", ID: 1}: {Offset: 99}}); err != nil {
 			v.Fatal(err)
 		}
 		m.leave()
@@ -269,11 +272,11 @@ func TestGroupSharesCooperatively(t *testing.T) {
 			v.send(numbered("a", kept.ID, 0, 5)...)
 			m.until("reads on", func() bool { return len(m.seen[kept]) == before+5 })
 			at := m.progress()
-			commit := map[topic.Partition]int64{}
+			commit := map[topic.Partition]Position{}
 			for _, p := range ps {
-				commit[p] = at[p]
+				commit[p] = Position{at[p], "handed over"}
 			}
-			if err := m.Commit(ctx, commit, "handed over"); err != nil {
+			if err := m.Commit(ctx, commit); err != nil {
 				v.Errorf("commit while revoked: %v", err)
 			}
 		}
@@ -290,7 +293,7 @@ func TestGroupSharesCooperatively(t *testing.T) {
 			if o != 10 {
 				v.Errorf("%s starts at %d, not where it was handed over", p, o)
 			}
-			if err := one.Commit(v.Context(), map[topic.Partition]int64{p: 3}, ""); !errors.Is(err, ErrRebalanced) {
+			if err := one.Commit(v.Context(), map[topic.Partition]Position{p: {Offset: 3}}); !errors.Is(err, ErrRebalanced) {
 				v.Errorf("a commit for a partition of somebody else: %v", err)
 			}
 			if o, _, _ := two.Committed(v.Context(), p); o != 10 {
@@ -363,7 +366,7 @@ func TestGroupLost(t *testing.T) {
 			v.Fatal(err)
 		}
 		m.until("lost", func() bool { return slices.Contains(m.events, "lost 4") })
-		if err := m.Commit(v.Context(), map[topic.Partition]int64{{Topic: "a", ID: 0}: 0}, ""); err != nil && !errors.Is(err, ErrRebalanced) {
+		if err := m.Commit(v.Context(), map[topic.Partition]Position{{Topic: "a", ID: 0}: {}}); err != nil && !errors.Is(err, ErrRebalanced) {
 			v.Errorf("a commit of a lost partition: %v", err)
 		}
 		m.has(4)
@@ -393,6 +396,24 @@ func TestGroupPause(t *testing.T) {
 		if took := time.Since(began); took > time.Second {
 			v.Errorf("resuming took %s", took)
 		}
+		m.leave()
+	})
+}
+
+// Records larger than what a fetch asks for of a partition come nevertheless, in order with small ones.
+func TestGroupLargeRecords(t *testing.T) {
+	bubble(t, func(v *virtual) {
+		v.ensure(topic.Topic{Name: "a", Partitions: 2})
+		noise := rand.NewChaCha8([32]byte{1})
+		var records []topic.Record
+		for i := range 40 {
+			value := make([]byte, []int{10, partitionBytes - 1, partitionBytes + 1, 900 << 10}[i%4])
+			_, _ = noise.Read(value) // nothing to compress
+			records = append(records, topic.Record{Topic: "a", Partition: int32(i/4) % 2, Value: value})
+		}
+		v.send(records...)
+		m := v.join("one", nil, nil)
+		m.reads(len(records))
 		m.leave()
 	})
 }
@@ -448,11 +469,11 @@ func TestGroupRandom(t *testing.T) {
 		const parts = 6
 		v.ensure(topic.Topic{Name: "a", Partitions: parts})
 		commit := func(m *member, ctx context.Context, ps []topic.Partition) {
-			at, offsets := m.progress(), map[topic.Partition]int64{}
+			at, offsets := m.progress(), map[topic.Partition]Position{}
 			for _, p := range ps {
-				offsets[p] = at[p]
+				offsets[p] = Position{Offset: at[p]}
 			}
-			if err := m.Commit(ctx, offsets, ""); err != nil && !errors.Is(err, ErrRebalanced) {
+			if err := m.Commit(ctx, offsets); err != nil && !errors.Is(err, ErrRebalanced) {
 				v.Errorf("%s: %v", m.name, err)
 			}
 		}
@@ -590,4 +611,157 @@ func TestGroupCrashInARebalance(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Partitions that a member has not taken when the next rebalance begins are assigned to it again.
+func TestAssignedThatFails(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(v *virtual) {
+		v.ensure(topic.Topic{Name: "a"})
+		for p := range int32(4) {
+			v.send(numbered("a", p, 0, 10)...)
+		}
+		waits := make(chan bool, 1)
+		failed := 0
+		var m *member
+		m = v.join("m", func(cfg *GroupConfig) {
+			cfg.Assigned = func(ctx context.Context, ps map[topic.Partition]int64) error {
+				if len(ps) > 0 && failed == 0 {
+					failed++
+					waits <- true
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return m.onAssigned(ctx, ps)
+			}
+		}, nil)
+		<-waits
+		other := v.join("other", nil, nil)
+		m.has(2)
+		other.has(2)
+		other.leave()
+		m.has(4)
+		m.until("it has read all of what it had from the beginning", func() bool {
+			n := 0
+			for _, next := range m.next {
+				if next == 10 {
+					n++
+				}
+			}
+			return n == 4
+		})
+		m.leave()
+	})
+}
+
+// A member that hears only when it joins again that the group has dropped it has lost its partitions: others may have had them meanwhile.
+func TestGroupDroppedBeforeItJoinsAgain(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(v *virtual) {
+		v.ensure(topic.Topic{Name: "a", Partitions: 4})
+		for p := range int32(4) {
+			v.send(numbered("a", p, 0, 10)...)
+		}
+		m := v.join("m", nil, nil)
+		m.has(4)
+		m.reads(40)
+		if err := m.Commit(v.Context(), map[topic.Partition]Position{{Topic: "a"}: {Offset: 7}}); err != nil {
+			v.Fatal(err)
+		}
+		was, _ := m.Member()
+		v.server.cluster.ControlKey(int16(kmsg.JoinGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			v.server.cluster.KeepControl()
+			join := req.(*kmsg.JoinGroupRequest)
+			if join.MemberID != was {
+				return nil, nil, false
+			}
+			resp := join.ResponseKind().(*kmsg.JoinGroupResponse)
+			resp.ErrorCode = kerr.UnknownMemberID.Code
+			return resp, nil, true
+		})
+		m.Rejoin()
+		m.until("it has lost them", func() bool { return slices.Contains(m.events, "lost 4") })
+		m.has(4)
+		m.reads(40 + 40 - 7) // what was not committed comes again
+		if id, _ := m.Member(); id == was {
+			v.Error("it is the same member")
+		}
+		m.leave()
+	})
+}
+
+// A commit that is sent once is not sent again when its connection breaks, only when the coordinator says that it has not done it.
+func TestGroupCommitOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(v *virtual) {
+		v.ensure(topic.Topic{Name: "a", Partitions: 1})
+		m := v.join("m", nil, nil)
+		m.has(1)
+		var answers []error
+		sent := 0
+		v.server.cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			v.server.cluster.KeepControl()
+			sent++
+			if len(answers) == 0 {
+				return nil, nil, false
+			}
+			err := answers[0]
+			answers = answers[1:]
+			var k *kerr.Error
+			if !errors.As(err, &k) {
+				return nil, err, true
+			}
+			resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+			for _, in := range req.(*kmsg.OffsetCommitRequest).Topics {
+				rt := kmsg.NewOffsetCommitResponseTopic()
+				rt.Topic = in.Topic
+				rt.Partitions = []kmsg.OffsetCommitResponseTopicPartition{{Partition: 0, ErrorCode: k.Code}}
+				resp.Topics = append(resp.Topics, rt)
+			}
+			return resp, nil, true
+		})
+		for _, c := range []struct {
+			answers []error
+			sent    int
+			stored  bool
+		}{
+			{nil, 1, true},
+			{[]error{kerr.NotCoordinator, kerr.CoordinatorLoadInProgress}, 3, true},
+			{[]error{errors.New("the connection breaks")}, 1, false},
+			{nil, 1, true},
+		} {
+			answers, sent = c.answers, 0
+			if err := m.CommitOnce(v.Context(), map[topic.Partition]Position{{Topic: "a"}: {Offset: 0}}); err == nil != c.stored || sent != c.sent {
+				t.Errorf("%v: %v after %d requests", c.answers, err, sent)
+			}
+		}
+		m.leave()
+	})
+}
+
+// What a topic gets in partitions is read soon, and from its beginning.
+func TestGroupTopicGrows(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(v *virtual) {
+		v.ensure(topic.Topic{Name: "a", Partitions: 2})
+		one, two := v.join("one", nil, nil), v.join("two", nil, nil)
+		one.has(1)
+		two.has(1)
+		if _, err := kadm.NewClient(v.client.kafka).UpdatePartitions(v.Context(), 6, "a"); err != nil {
+			v.Fatal(err)
+		}
+		began := time.Now()
+		v.send(numbered("a", 4, 0, 10)...)
+		one.has(3)
+		two.has(3)
+		if took := time.Since(began); took > growthSeen+10*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		for _, m := range []*member{one, two} {
+			if _, has := m.progress()[topic.Partition{Topic: "a", ID: 4}]; has {
+				m.reads(10)
+			}
+			m.leave()
+		}
+	})
 }

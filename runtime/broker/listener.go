@@ -23,6 +23,13 @@ type clients struct {
 	since time.Time // when the last one left, or the broker opened
 }
 
+// begin is called when there can be clients.
+func (c *clients) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.since = time.Now()
+}
+
 func (c *clients) add(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

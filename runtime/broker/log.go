@@ -35,7 +35,7 @@ func (l clientLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	case kgo.LogLevelWarn:
 		to = slog.LevelWarn
 	}
-	l.log.Log(context.Background(), to, msg, keyvals...)
+	l.log.Log(context.Background(), to, msg, append(keyvals, "from", "kafka")...)
 }
 
 // serverLogger writes the embedded broker's log.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/bits"
 	"sync"
 	"time"
 
@@ -19,7 +20,8 @@ var errMissing error = kerr.UnknownTopicOrPartition
 // more; their bytes are shared with the fetch buffer.
 type Batch struct {
 	Partition     topic.Partition
-	Records       []topic.Record
+	Records       []topic.Record // may be none, where transactions end
+	Next          int64          // offset after what was read
 	HighWatermark int64
 }
 
@@ -62,7 +64,8 @@ func (g *Group) poll(ctx context.Context, f func(Batch)) (int, error) {
 	var fatal error
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if len(p.Records) > 0 && g.delivers(p) {
-			f(Batch{Partition: topic.Partition{Topic: p.Topic, ID: p.Partition}, Records: g.pool.convert(p), HighWatermark: p.HighWatermark})
+			next := p.Records[len(p.Records)-1].Offset + 1
+			f(Batch{Partition: topic.Partition{Topic: p.Topic, ID: p.Partition}, Records: g.pool.convert(p), Next: next, HighWatermark: p.HighWatermark})
 			n++
 		}
 		if p.Err != nil && fatal == nil && (waiting.Err() == nil || !errors.Is(p.Err, context.Canceled)) {
@@ -87,11 +90,11 @@ func (g *Group) delivers(p kgo.FetchTopicPartition) bool {
 // Recycle takes the slice of a batch, or a copy of it, for a later one. Nobody may use it afterwards; keys, values and headers stay valid.
 func (g *Group) Recycle(records []topic.Record) {
 	clear(records)
-	g.pool.slices.Put(&records)
+	g.pool.slices.put(records)
 }
 
 // convert converts what was fetched of a partition: into a used slice if there is one, with one allocation for all headers, none for bytes.
-// The client has its records back then.
+// The client has its records back then. Control records, which end transactions, are left out.
 func (b *recordPool) convert(p kgo.FetchTopicPartition) []topic.Record {
 	if len(p.Records) == 0 {
 		return nil
@@ -101,13 +104,13 @@ func (b *recordPool) convert(p kgo.FetchTopicPartition) []topic.Record {
 		n += len(r.Headers)
 	}
 	headers := make([]topic.Header, 0, n)
-	var out []topic.Record
-	if used, ok := b.slices.Get().(*[]topic.Record); ok && cap(*used) >= len(p.Records) {
-		out = (*used)[:len(p.Records)]
-	} else {
-		out = make([]topic.Record, len(p.Records))
-	}
-	for i, r := range p.Records {
+	out := b.slices.get(len(p.Records))
+	i := 0
+	for _, r := range p.Records {
+		if r.Attrs.IsControl() {
+			r.Recycle()
+			continue
+		}
 		out[i] = topic.Record{Key: r.Key, Value: r.Value, Topic: r.Topic, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Partition: r.Partition}
 		if len(r.Headers) > 0 {
 			from := len(headers)
@@ -116,28 +119,45 @@ func (b *recordPool) convert(p kgo.FetchTopicPartition) []topic.Record {
 			}
 			out[i].Headers = headers[from:len(headers):len(headers)]
 		}
+		i++
 		r.Recycle()
 	}
-	return out
+	return out[:i]
 }
 
 // recordPool keeps memory for records: the client's own, of no use any more once they are converted, and ours that were read. Keys and values
 // are not pooled: they live as long as anybody holds them.
 type recordPool struct {
-	slabs  sync.Pool // of *[]kgo.Record
-	slices sync.Pool // of *[]topic.Record, zeroed
+	slabs  spare[kgo.Record]
+	slices spare[topic.Record] // zeroed
 }
 
 // GetRecords implements kgo.PoolRecords.
-func (p *recordPool) GetRecords(n int) []kgo.Record {
-	if s, ok := p.slabs.Get().(*[]kgo.Record); ok && cap(*s) >= n {
-		return *s
-	}
-	return make([]kgo.Record, n)
-}
+func (p *recordPool) GetRecords(n int) []kgo.Record { return p.slabs.get(n) }
 
 // PutRecords implements kgo.PoolRecords.
-func (p *recordPool) PutRecords(records []kgo.Record) { p.slabs.Put(&records) }
+func (p *recordPool) PutRecords(records []kgo.Record) { p.slabs.put(records) }
+
+// spare keeps slices that are not needed any more, by size: one for so many finds a slice of at most twice as many. The zero value is ready.
+type spare[T any] struct {
+	pools [bits.UintSize]sync.Pool // of *[]T with room for 1 << index at least
+}
+
+// get gives a slice of n, with what its last user left in it.
+func (s *spare[T]) get(n int) []T {
+	class := bits.Len(uint(max(n, 1) - 1))
+	if used, ok := s.pools[class].Get().(*[]T); ok {
+		return (*used)[:n]
+	}
+	return make([]T, n, 1<<class)
+}
+
+// put takes a slice that nobody uses any more.
+func (s *spare[T]) put(used []T) {
+	if room := cap(used); room > 0 {
+		s.pools[bits.Len(uint(room))-1].Put(&used)
+	}
+}
 
 // faultLog tells faults of consuming apart: what passes is logged, once in a while for each partition; what does not is given back.
 type faultLog struct {

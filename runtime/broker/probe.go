@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -64,6 +65,9 @@ func probeOne(ctx context.Context, cfg Config, addr string) *Error {
 		if unanswered(err) {
 			err = knock(conn, err)
 		}
+		if hungUp(err) && cfg.TLS == nil && speaksTLS(ctx, cfg, addr) {
+			return secured(addr, err)
+		}
 		if e := stranger(cfg, addr, err); e != nil {
 			return e
 		}
@@ -87,20 +91,40 @@ func knock(conn net.Conn, err error) error {
 	return &foreignError{head}
 }
 
+// speaksTLS tells whether a port that closes plain connections answers a handshake, with whatever certificate.
+func speaksTLS(ctx context.Context, cfg Config, addr string) bool {
+	conn, err := cfg.dial(ctx, "tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, OpenTimeout/10)
+	defer cancel()
+	err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) // nothing is sent through it
+	return err == nil || strings.Contains(err.Error(), "remote error: tls:")
+}
+
 // stranger classifies answers that no Kafka broker gives to a plain request.
 func stranger(cfg Config, addr string, err error) *Error {
 	var foreign *foreignError
 	switch {
-	case errors.As(err, &foreign) && foreign.tls(), hungUp(err) && cfg.TLS == nil:
-		return &Error{Class: TLS, Addr: addr, Err: err, Hint: "the port closes plain connections and seems to speak TLS: write kafka+tls:// instead of kafka://"}
+	case errors.As(err, &foreign) && foreign.tls():
+		return secured(addr, err)
 	case errors.As(err, &foreign) && foreign.http():
 		return &Error{Class: Protocol, Addr: addr, Err: err, Hint: "an HTTP server answers there: is it the port of another service?"}
 	case errors.As(err, &foreign):
 		return &Error{Class: Protocol, Addr: addr, Err: err, Hint: "check host and port"}
+	case hungUp(err) && cfg.TLS == nil:
+		return &Error{Class: Unreachable, Addr: addr, Err: err, Hint: "the connection is closed at once: the broker may be starting or stopping, or the port is not one for clients"}
 	case unanswered(err):
 		return &Error{Class: Unreachable, Addr: addr, Err: err, Hint: "something takes the connection and never answers: is it a broker, and does the port speak plain text?"}
 	}
 	return nil
+}
+
+// secured is the error of a port that speaks TLS, and was spoken to plainly.
+func secured(addr string, err error) *Error {
+	return &Error{Class: TLS, Addr: addr, Err: err, Hint: "the port closes plain connections and speaks TLS: write kafka+tls:// instead of kafka://"}
 }
 
 // foreignError is an answer that is not of Kafka's protocol.

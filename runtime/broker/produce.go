@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,11 +24,13 @@ func (c *Client) producing() []kgo.Opt {
 	limit := c.cfg.maxMessageBytes()
 	return []kgo.Opt{
 		kgo.AlwaysRetryEOF(),
-		kgo.RecordPartitioner(&c.topics),
+		kgo.ProducerBatchCompression(c.cfg.codecs()...),
+		kgo.WithHooks(batches{&c.stored}),
+		kgo.RecordPartitioner(c.topics),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.MaxBufferedBytes(max(maxBufferedBytes, 2*limit)),
 		kgo.BrokerMaxWriteBytes(int32(max(100<<20, 2*limit))),
-		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return int32(c.MaxMessageBytes(topic)) }),
+		kgo.ProducerBatchMaxBytesFn(c.batchBytes),
 	}
 }
 
@@ -42,33 +43,29 @@ func (c *Client) MaxMessageBytes(topic string) int {
 	return limit
 }
 
-// Note is what the sender wants to know again when it hears of a record. It means nothing to the client.
+// batchRoom is what a batch takes beside the key and value of its only record, and more.
+const batchRoom = 1024
+
+// batchBytes bounds a batch of records of a topic.
+func (c *Client) batchBytes(topic string) int32 {
+	limit := c.cfg.maxMessageBytes() + batchRoom
+	if own := int(c.topics.info(topic).limit.Load()); own > 0 {
+		limit = min(limit, own)
+	}
+	return int32(limit)
+}
+
+// Note is what the sender wants to know again when it hears of a record. It means nothing to the client, which keeps a copy of it and of Origin.
 type Note struct {
 	Epoch, Size int64
 	Owner       any
-	Origin      topic.Record
+	Origin      *topic.Record
 }
 
 // Receipt hears what became of a record.
 type Receipt interface {
 	// Stored is called once, on the producer's goroutine; s is valid until it returns.
 	Stored(s *Sending, err error)
-}
-
-// Sending is one record on its way. It is used again for another one: the client forgets a record once its fate is told.
-type Sending struct {
-	Note    Note
-	record  kgo.Record
-	headers []topic.Header
-	to      Receipt
-	client  *Client
-	told    func(*kgo.Record, error) // method stored, made once
-}
-
-// Record is what was sent, with partition, offset and timestamp as the broker stored it.
-func (s *Sending) Record() topic.Record {
-	r := &s.record
-	return topic.Record{Key: r.Key, Value: r.Value, Headers: s.headers, Topic: r.Topic, Offset: r.Offset, Partition: r.Partition, Timestamp: r.Timestamp.UnixMilli()}
 }
 
 // callback is a Receipt that is a function.
@@ -86,46 +83,14 @@ func (c *Client) Produce(ctx context.Context, r *topic.Record, done func(r topic
 	c.Post(ctx, r, to, &Note{})
 }
 
-// Post queues r; it blocks while the buffer is full, until ctx ends. When the fate of r is known, to hears of it and of a copy of note, unless to
+// Post queues r; it blocks while the buffer is full, until ctx ends. When the fate of r is known, to hears of it and of the copy of note, unless to
 // is nil. Partition topic.Any goes by key and the topic's partitioner (Ensure knows it), keyless records are spread. r's slices must not
 // change before that; r itself may. A record that a broker refuses does not take those it shared a batch with along: they are
 // sent again one by one, and may then be stored after later ones.
 func (c *Client) Post(ctx context.Context, r *topic.Record, to Receipt, note *Note) {
-	s, _ := c.sendings.Get().(*Sending)
-	if s == nil {
-		s = &Sending{client: c}
-		s.told = s.stored
-	}
-	s.headers, s.to, s.Note = r.Headers, to, *note
-	s.record.Key, s.record.Value, s.record.Topic, s.record.Partition, s.record.Context = r.Key, r.Value, r.Topic, r.Partition, ctx
-	if r.Timestamp != 0 {
-		s.record.Timestamp = time.UnixMilli(r.Timestamp)
-	}
-	if len(r.Headers) > 0 {
-		s.record.Headers = make([]kgo.RecordHeader, len(r.Headers))
-		for i, h := range r.Headers {
-			s.record.Headers[i] = kgo.RecordHeader(h)
-		}
-	}
+	s := c.sendings.take(c)
+	s.fill(ctx, r, to, note)
 	c.kafka.Produce(ctx, &s.record, s.told)
-}
-
-// stored is called by the client when the fate of a record is known.
-func (s *Sending) stored(_ *kgo.Record, err error) {
-	if err != nil && batchRefused(err) && s.client.solo.add(s) {
-		return
-	}
-	s.finish(err)
-}
-
-// finish tells the sender; the client is through with the record then, so it may be used again.
-func (s *Sending) finish(err error) {
-	c := s.client
-	if s.to != nil {
-		s.to.Stored(s, c.produceError(&s.record, err))
-	}
-	*s = Sending{client: c, told: s.told}
-	c.sendings.Put(s)
 }
 
 // Refusal is why one record cannot be stored, ever.
@@ -177,9 +142,35 @@ func Permanent(err error) bool {
 	return false
 }
 
+// Nowhere tells whether a produce error is that there is no such topic.
+func Nowhere(err error) bool {
+	return errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID)
+}
+
 // batchRefused tells whether a broker refused a whole batch for what may be the fault of one record in it.
 func batchRefused(err error) bool {
 	return errors.Is(err, kerr.InvalidRecord) || errors.Is(err, kerr.InvalidTimestamp) || errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
+}
+
+// Waiting tells whether records wait to be stored, and counts the batches that were: whoever asks twice knows whether anything moves.
+func (c *Client) Waiting() (stored int64, waiting bool) {
+	return c.stored.Load(), c.kafka.BufferedProduceRecords() > 0
+}
+
+// Room is an error that wraps ErrFull if the broker is known to have no room for n bytes of records.
+func (c *Client) Room(n uint64) error {
+	if c.cfg.Room == nil {
+		return nil
+	}
+	return c.cfg.Room(n)
+}
+
+// batches counts those that were stored.
+type batches struct{ *atomic.Int64 }
+
+// OnProduceBatchWritten implements kgo.HookProduceBatchWritten.
+func (b batches) OnProduceBatchWritten(kgo.BrokerMetadata, string, int32, kgo.ProduceBatchMetrics) {
+	b.Add(1)
 }
 
 // Flush waits until everything queued is stored or failed. Under constant sending it need not end before ctx does.

@@ -74,7 +74,7 @@ func TestProduceRefusals(t *testing.T) {
 	bubble(t, func(v *virtual) {
 		t := v.T
 		v.ensure(topic.Topic{Name: "a", Partitions: 2})
-		big := make([]byte, DefaultMaxMessageBytes+1)
+		big := make([]byte, DefaultMaxMessageBytes+2*batchRoom)
 		got := send(t.Context(), v.client,
 			topic.Record{Topic: "a", Partition: 0, Value: []byte("before")},
 			topic.Record{Topic: "a", Partition: 0, Value: big},
@@ -82,7 +82,7 @@ func TestProduceRefusals(t *testing.T) {
 			topic.Record{Topic: "nowhere", Partition: 0},
 			topic.Record{Topic: "not a name!", Partition: 0},
 			topic.Record{Topic: "a", Partition: 0, Value: []byte("after")})
-		for i, want := range []string{"", "has 1000013 bytes, more than the limit of 1000012", "there is no partition 7", "there is no such topic", "there is no such topic", ""} {
+		for i, want := range []string{"", "has 1002060 bytes, more than the limit of 1000012", "there is no partition 7", "there is no such topic", "there is no such topic", ""} {
 			err := got[i].err
 			switch {
 			case want == "" && err != nil, want != "" && err == nil:

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -20,6 +21,9 @@ import (
 
 // ErrRunning: the directory's broker runs already, in another process.
 var ErrRunning = errors.New("the embedded broker of this directory runs already")
+
+// never is the time of what does not happen.
+const never = 10 * 365 * 24 * time.Hour
 
 // cleanEvery is how often retention and compaction are applied.
 const cleanEvery = time.Minute
@@ -37,19 +41,21 @@ type ServerConfig struct {
 	Strict bool                                             // Port must be free
 	Listen func(network, addr string) (net.Listener, error) // nil: net.Listen on 127.0.0.1
 	Idle   time.Duration                                    // it ends this long after its last client left, or after opening if none came; 0: never
+	Free   func() (uint64, error)                           // the free space where the records are; nil: asked of the directory's file system
 	Logger *slog.Logger                                     // nil: silent
 }
 
 // Server is the embedded broker in this process. It is Kafka's protocol on one node: topics with compaction and retention, classic groups, idempotent and
 // transactional producers; Java's tools work. As with Kafka itself, records reach the disk through the page cache, without fsync for each
-// batch: killing the process loses nothing that was acknowledged, a power cut may lose the last seconds. Topics that do not exist are created when
-// a client asks for that, as with Kafka's default; ours never do.
+// batch: killing the process loses nothing that was acknowledged, a power cut may lose the last seconds. Before its disk is full it refuses records until
+// there is room; when it cannot write it ends. Topics that do not exist are created when a client asks for that, as with Kafka's default; ours never do.
 type Server struct {
 	cfg      ServerConfig
 	cluster  *kfake.Cluster
 	clients  clients
 	listener *listener
 	steward  *steward
+	disk     *disk
 	lock     *os.File
 	state    state
 	log      *slog.Logger
@@ -66,17 +72,19 @@ func OpenServer(cfg ServerConfig) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.clients.open, s.clients.since = map[net.Conn]bool{}, time.Now()
+	s.clients.open = map[net.Conn]bool{}
 	if cfg.Dir != "" {
 		if err := s.takeDir(); err != nil {
 			return nil, err
 		}
 	}
+	s.disk = newDisk(s.cfg, s.log)
 	s.steward = newSteward(s.inside, s.ask)
 	if err := s.open(); err != nil {
 		s.shut()
 		return nil, err
 	}
+	s.clients.begin()
 	s.log.Info("embedded broker listens", "addr", s.state.Addr, "dir", cfg.Dir, "pid", os.Getpid())
 	return s, nil
 }
@@ -89,7 +97,7 @@ func (s *Server) takeDir() error {
 	}
 	s.cfg.Dir = dir
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("open embedded broker: %w", err)
+		return unusable(dir, err)
 	}
 	for deadline := time.Now().Add(5 * time.Second); ; {
 		s.lock, err = lock(dir, lockFile)
@@ -98,7 +106,7 @@ func (s *Server) takeDir() error {
 			return nil
 		}
 		if !errors.Is(err, errLocked) {
-			return fmt.Errorf("open embedded broker: %w", err)
+			return unusable(dir, err)
 		}
 		other, stateErr := readState(dir)
 		if stateErr == nil {
@@ -121,8 +129,12 @@ func (s *Server) open() error {
 		last = first
 	}
 	id, err := s.identity()
+	if err == nil && s.cfg.Dir != "" {
+		data := filepath.Join(s.cfg.Dir, dataDir)
+		err = errors.Join(restore(data), mend(data))
+	}
 	if err != nil {
-		return fmt.Errorf("open embedded broker: %w", err)
+		return unusable(s.cfg.Dir, err)
 	}
 	taken := ""
 	for port := first; ; port++ {
@@ -131,7 +143,7 @@ func (s *Server) open() error {
 			break
 		}
 		if !errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("open embedded broker: %w", err)
+			return unusable(s.cfg.Dir, err)
 		}
 		if port == first {
 			taken = occupant(port)
@@ -146,14 +158,14 @@ func (s *Server) open() error {
 		return nil
 	}
 	if err := s.state.write(s.cfg.Dir); err != nil {
-		return fmt.Errorf("open embedded broker: %w", err)
+		return unusable(s.cfg.Dir, err)
 	}
 	s.state.announce()
 	return nil
 }
 
 func (s *Server) openAt(port int, id string) error {
-	versions := kversion.Tip()
+	versions := kversion.Stable()
 	// Java's admin client cannot read the answer to DescribeTopicPartitions; without it, it asks for Metadata.
 	versions.SetMaxKeyVersion(kmsg.NewPtrDescribeTopicPartitionsRequest().Key(), -1)
 	// Nor the configuration entries in the answer to CreateTopics, which version 5 brought; all that is needed is in 4.
@@ -167,8 +179,11 @@ func (s *Server) openAt(port int, id string) error {
 		kfake.MaxVersions(versions),
 		kfake.AllowAutoTopicCreation(),
 		kfake.DefaultNumPartitions(embeddedPartitions),
-		kfake.WithLogger(serverLogger{s.log}),
-		kfake.BrokerConfigs(map[string]string{"default.replication.factor": "1"}),
+		kfake.WithLogger(s.disk),
+		kfake.BrokerConfigs(map[string]string{
+			"default.replication.factor": "1",
+			"log.cleaner.backoff.ms":     strconv.Itoa(int(never / time.Millisecond)), // Run cleans, and looks for room first
+		}),
 	}
 	if s.cfg.Dir != "" {
 		opts = append(opts, kfake.DataDir(filepath.Join(s.cfg.Dir, dataDir)))
@@ -180,7 +195,7 @@ func (s *Server) openAt(port int, id string) error {
 	s.use.Lock()
 	s.cluster = cluster
 	s.use.Unlock()
-	return nil
+	return s.disk.guard(cluster)
 }
 
 func (s *Server) listen(network, addr string) (net.Listener, error) {
@@ -199,15 +214,24 @@ func (s *Server) listen(network, addr string) (net.Listener, error) {
 // inside connects from within the process; nil: the server closes.
 func (s *Server) inside() net.Conn { return s.listener.inside() }
 
-// ask runs f with the cluster; false: it is closed.
+// ask runs f with the cluster; false: it is closed, or failed meanwhile, and f may never return.
 func (s *Server) ask(f func(*kfake.Cluster)) bool {
 	s.use.RLock()
 	defer s.use.RUnlock()
 	if s.closed || s.cluster == nil { // the first connection may come before NewCluster returns
 		return false
 	}
-	f(s.cluster)
-	return true
+	done := make(chan struct{})
+	go func() {
+		f(s.cluster)
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-s.disk.failed:
+		return false
+	}
 }
 
 // identity gives the cluster id of the directory, which stays over restarts.
@@ -261,9 +285,14 @@ func (s *Server) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.disk.failed:
+			err := s.disk.broken()
+			s.log.Error("embedded broker ends", "err", err)
+			return err
 		case <-clean.C:
-			s.ask((*kfake.Cluster).Compact) // applies retention too
+			s.clean()
 		case <-look.C:
+			s.disk.look()
 			if err := s.keepDir(); err != nil {
 				return err
 			}
@@ -326,16 +355,30 @@ func (s *Server) shut() {
 	s.use.Lock()
 	s.closed = true
 	s.use.Unlock()
-	s.steward.close()
+	failed := s.disk.broken() != nil
+	s.steward.close(!failed)
 	switch {
-	case s.removed:
-		// Closing the cluster would store what it has, where another broker may have begun anew.
+	case s.removed, failed && s.listener != nil:
+		// Closing the cluster would store what it has: where another broker may have begun anew, or what it only believes to have.
 		_ = s.listener.Close()
 		s.clients.cut()
 	case s.cluster != nil:
+		s.disk.closing()
 		s.cluster.Close()
+		s.settle()
 	}
+	s.disk.close()
 	s.release()
+}
+
+// settle completes what the cluster stored when it closed.
+func (s *Server) settle() {
+	if s.cfg.Dir == "" {
+		return
+	}
+	if err := anchorClosed(filepath.Join(s.cfg.Dir, dataDir)); err != nil {
+		s.log.Error("the offsets of empty partitions are not kept", "err", err)
+	}
 }
 
 func (s *Server) release() {
@@ -346,5 +389,13 @@ func (s *Server) release() {
 
 // Config is how a client reaches this server.
 func (s *Server) Config() Config {
-	return Config{Seeds: []string{s.Addr()}, Embedded: true}
+	return Config{Seeds: []string{s.Addr()}, Embedded: true, Dial: s.dial, Room: func(n uint64) error { return room(s.cfg.Dir, n, s.disk.free) }}
+}
+
+// dial is how clients in this process connect. They cannot start the broker again.
+func (s *Server) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if err := s.disk.broken(); err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: &Error{Class: Embedded, Addr: s.cfg.Dir, Err: fmt.Errorf("%w: %w", ErrEnded, err.Err), Hint: err.Hint}}
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, addr)
 }

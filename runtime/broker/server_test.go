@@ -87,6 +87,34 @@ func startChild(t *testing.T, dir string, env ...string) *process {
 	return p
 }
 
+// ready starts a broker and gives its address.
+func ready(t *testing.T, dir string) (*process, string) {
+	t.Helper()
+	f := &finder{dir: dir}
+	from := f.logSize()
+	p := startChild(t, dir)
+	addr, err := f.wait(t.Context(), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, addr
+}
+
+// until asks again and again.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not so", what)
+		}
+	}
+}
+
 func (p *process) kill(t *testing.T) {
 	t.Helper()
 	if err := p.Process.Signal(syscall.SIGKILL); err != nil {
@@ -127,11 +155,12 @@ func serve(t *testing.T, cfg ServerConfig) (s *Server, stop func()) {
 func readAll(t *testing.T, c *Client, cfg Config, name string, n int) []string {
 	t.Helper()
 	ready := make(chan *Group, 1)
-	g, err := Join(t.Context(), cfg, GroupConfig{Group: "reader-" + name + strconv.FormatInt(time.Now().UnixNano(), 36), Topics: []string{name}, Assigned: func(_ context.Context, ps map[topic.Partition]int64) {
+	g, err := Join(t.Context(), cfg, GroupConfig{Group: "reader-" + name + strconv.FormatInt(time.Now().UnixNano(), 36), Topics: []string{name}, Assigned: func(_ context.Context, ps map[topic.Partition]int64) error {
 		g := <-ready
 		for p := range ps {
 			g.Resume(p)
 		}
+		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -190,11 +219,7 @@ func TestServerSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
 	total := 0
 	for range 3 {
-		p := startChild(t, dir)
-		addr, err := (&finder{dir: dir}).wait(t.Context(), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p, addr := ready(t, dir)
 		cfg := Config{Seeds: []string{addr}, Embedded: true}
 		c := mustOpen(t, cfg)
 		if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: "a", Partitions: 1}}, topic.Topic{}); err != nil {

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -11,7 +12,8 @@ import (
 	"faust/runtime/topic"
 )
 
-// starts resolves where newly assigned partitions begin to exact offsets: the committed one if it still exists, else by the reset policy.
+// starts resolves where newly assigned partitions begin to exact offsets: the committed one if it still exists, the first one if
+// that was deleted, else by the reset policy.
 // The answer is the truth for both sides: what is fetched and what the caller is told.
 func (g *Group) starts(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, map[topic.Partition]int64, error) {
 	names := make([]string, 0, len(offsets))
@@ -56,7 +58,7 @@ func (g *Group) resolve(offsets map[string]map[int32]kgo.Offset, first, last kad
 				return nil, fmt.Errorf("%s: the broker does not tell: %w", p, cmpErr(begin.Err, end.Err))
 			}
 			reset := begin.Offset
-			if g.group.Reset == "latest" {
+			if g.group.Reset == "latest" && int(id) < g.counts[name] && !slices.Contains(g.group.Whole, name) {
 				reset = end.Offset
 			}
 			at := o.EpochOffset().Offset
@@ -65,6 +67,9 @@ func (g *Group) resolve(offsets map[string]map[int32]kgo.Offset, first, last kad
 				at = reset
 				ps[id] = kgo.NewOffset().At(at)
 			case at < begin.Offset, at > end.Offset:
+				if at < begin.Offset {
+					reset = begin.Offset // all that comes next of what is there
+				}
 				g.log.log.Warn("the committed offset does not exist any more", "topic", name, "partition", id,
 					"committed", at, "first", begin.Offset, "end", end.Offset, "start", reset)
 				at = reset

@@ -45,12 +45,15 @@ func newSteward(dial func() net.Conn, cluster func(func(*kfake.Cluster)) bool) *
 	return s
 }
 
-func (s *steward) close() {
+// close ends the steward; it waits for what is under way if the broker still answers.
+func (s *steward) close(answers bool) {
 	s.mu.Lock()
 	s.stopped = true
 	s.mu.Unlock()
 	close(s.stop)
-	s.done.Wait()
+	if answers {
+		s.done.Wait()
+	}
 }
 
 // asked is called with every request of a group member before the broker gets its last byte.

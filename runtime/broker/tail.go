@@ -29,7 +29,7 @@ func (c *Client) Tail(ctx context.Context, name string, ready func(), f func(r t
 	opts := append(c.cfg.options("replies"),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: start}),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
-		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxWait(fetchWait), kgo.AlwaysRetryEOF())
+		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxWait(fetchWait), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.AlwaysRetryEOF())
 	kafka, err := kgo.NewClient(opts...)
 	if err != nil {
 		return fmt.Errorf("read topic %s: %w", name, err)

@@ -79,4 +79,5 @@ type Topic struct {
 	Compact     bool
 	Partitioner Partitioner
 	Internal    bool // made by the runtime (dead letters, replies, private topics)
+	Passing     bool // only on its way: what the app has consumed of it is deleted
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -70,25 +72,32 @@ func (a *answer) Write(b []byte) (int, error) {
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // recovered wraps everything: deadlines of the connection start afresh, and a panic of ours is a 500.
-func (s *Server) recovered(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := &answer{ResponseWriter: w}
-		control := http.NewResponseController(w)
-		_ = control.SetWriteDeadline(time.Time{})
-		defer func() {
-			if p := recover(); p != nil {
-				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-					panic(p)
-				}
-				s.cfg.Logger.Error("web handler panicked", "path", r.URL.Path, "err", fmt.Errorf("panic: %v", p), "stack", string(debug.Stack()))
-				if a.code == 0 {
-					writeError(a, http.StatusInternalServerError, "internal error")
-				}
+func recovered(logger *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { recovering(logger, next, w, r) })
+	}
+}
+
+func recovering(logger *slog.Logger, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	a := &answer{ResponseWriter: w}
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Time{})
+	defer func() {
+		if p := recover(); p != nil {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
 			}
-		}()
-		a.Header().Set("X-Content-Type-Options", "nosniff")
-		next.ServeHTTP(a, r)
-	})
+			logger.Error("web handler panicked", "path", r.URL.Path, "err", fmt.Errorf("panic: %v", p), "stack", string(debug.Stack()))
+			if a.code == 0 {
+				writeError(a, http.StatusInternalServerError, "internal error")
+			}
+		}
+	}()
+	a.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.Header.Get(hopHeader) != "" {
+		a.Header().Set(hopHeader, "1")
+	}
+	next.ServeHTTP(a, r)
 }
 
 // page makes the handler of a page.
@@ -123,7 +132,16 @@ func (s *Server) serve(p *Page, w http.ResponseWriter, r *http.Request) {
 	// The time for the body is over; a deadline that stays would end the request's context.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	req := &Request{Request: r, Params: params(r), Body: body}
-	resp, err := call(p, r.Context(), req)
+	resp, err := call(p.Handle, r.Context(), req)
+	for err == nil && resp != nil && resp.Forward != "" {
+		otherwise := resp.Else
+		if err = s.forward(w, req, resp); err == nil {
+			return
+		}
+		if otherwise != nil && unavailable(err) {
+			resp, err = call(otherwise, r.Context(), req)
+		}
+	}
 	if err == nil {
 		err = s.write(w, r, resp)
 	}
@@ -142,13 +160,13 @@ func (p *panicked) Error() string     { return fmt.Sprintf("panic: %v", p.value)
 func (p *panicked) Traceback() string { return p.stack }
 
 // call runs a page; a panic is an error.
-func call(p *Page, ctx context.Context, r *Request) (resp *Response, err error) {
+func call(h Handler, ctx context.Context, r *Request) (resp *Response, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			resp, err = nil, &panicked{v, string(debug.Stack())}
 		}
 	}()
-	return p.Handle(ctx, r)
+	return h(ctx, r)
 }
 
 // params gives the path parameters, decoded: the router matches the escaped path if there is one.
@@ -196,6 +214,9 @@ func (s *Server) failed(p *Page, w http.ResponseWriter, r *http.Request, err err
 }
 
 func (s *Server) report(p *Page, r *http.Request, err error) {
+	if s.cfg.Failed != nil {
+		s.cfg.Failed(p.Name, err)
+	}
 	s.cfg.Logger.Error("page failed", "page", p.Name, "method", r.Method, "path", r.URL.Path, "err", err)
 }
 
@@ -204,6 +225,9 @@ func writeStatus(w http.ResponseWriter, s *Status) {
 	code := s.Code
 	if code < 200 || code > 599 {
 		code = http.StatusInternalServerError
+	}
+	if s.Wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(s.Wait.Seconds()))))
 	}
 	if s.JSON == nil {
 		writeError(w, code, s.Text)

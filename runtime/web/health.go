@@ -1,12 +1,12 @@
 package web
 
 import (
-	"crypto/subtle"
-	"net"
 	"net/http"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+
+	"faust/runtime/control"
 )
 
 // live answers /livez.
@@ -20,41 +20,21 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"ok": true})
 }
 
-// ready answers /readyz with the checks: 503 if one of them is not met.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	checks := []Check{}
-	if s.cfg.Ready != nil {
-		checks = append(checks, s.cfg.Ready()...)
+// ready answers /readyz.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) { writeHealth(w, s.cfg.Ready) }
+
+// writeHealth answers with checks: 503 if one of them is not met.
+func writeHealth(w http.ResponseWriter, ready func() []Check) {
+	h, code := control.Health{OK: true, Checks: []Check{}}, http.StatusOK
+	if ready != nil {
+		h.Checks = append(h.Checks, ready()...)
 	}
-	code := http.StatusOK
-	for _, c := range checks {
+	for _, c := range h.Checks {
 		if !c.OK {
-			code = http.StatusServiceUnavailable
+			h.OK, code = false, http.StatusServiceUnavailable
 		}
 	}
-	writeJSON(w, code, map[string]any{"ok": code == http.StatusOK, "checks": checks})
-}
-
-// internal answers below /_/, which no page may use: other machines learn nothing of it without the token.
-func (s *Server) internal(w http.ResponseWriter, r *http.Request) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	known := s.cfg.Token != "" && ok && subtle.ConstantTimeCompare([]byte(token), []byte(s.cfg.Token)) == 1
-	if !known && !local(r) {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		writeError(w, http.StatusUnauthorized, "a token is needed (web_token)")
-		return
-	}
-	writeError(w, http.StatusNotFound, "not found")
-}
-
-// local tells whether the request comes from this machine, and not through a proxy on it.
-func local(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	writeJSON(w, code, h)
 }
 
 // missing answers what no page does: OPTIONS with the methods of the path, 405 with them for a wrong method, else 404, with a hint

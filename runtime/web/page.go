@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 )
 
 // Page is a route declared by the script. It is data; Server runs it.
@@ -14,6 +15,8 @@ type Page struct {
 	Methods []string // empty: GET (HEAD is added to GET)
 	Pattern string   // chi's: /orders/{id}/
 	Place   string   // file:line of the declaration
+	Table   string   // whose keys say which worker answers; "": any does
+	Key     string   // the part of the path that is the key
 	Handle  Handler
 }
 
@@ -27,7 +30,10 @@ type Request struct {
 	Body   []byte            // read whole, up to the limit
 }
 
-// Response is what a page answers. At most one of Body, File and Stream is used.
+// Stale tells whether another worker asks for what this one has, though that may be old.
+func (r *Request) Stale() bool { return r.Header.Get(hopHeader) == hopStale }
+
+// Response is what a page answers. At most one of Body, File, Stream and Forward is used; with Forward the rest is empty.
 type Response struct {
 	Status int    // 0: 200, or 204 without a body
 	Type   string // content type; empty: by the file's name, else plain text
@@ -36,13 +42,18 @@ type Response struct {
 	File   string                                       // path of a file; a missing one is a 404
 	Root   string                                       // folder that File is relative to and must not leave; empty: File is taken as it is
 	Stream func(ctx context.Context, w io.Writer) error // each Write is flushed to the client
+	// Forward is the URL of the worker that is to answer in the place of this one. A request that was forwarded already is not forwarded again.
+	Forward string
+	Stale   bool    // that worker is to answer from a copy, which may be old
+	Else    Handler // what answers if that worker cannot; nil: it is a 503
 }
 
 // Status is a deliberate answer raised as an error: web.error(404, 'text').
 type Status struct {
 	Code int
 	Text string
-	JSON []byte // answered instead of {"error": Text} when set
+	JSON []byte        // answered instead of {"error": Text} when set
+	Wait time.Duration // after which it is worth asking again, told as Retry-After; 0: nothing is said
 }
 
 func (s *Status) Error() string { return s.Text }

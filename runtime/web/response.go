@@ -143,7 +143,7 @@ func streamed(ctx context.Context, resp *Response, w io.Writer) (err error) {
 
 // flusher sends every write at once. A client that takes nothing for a while is cut off.
 type flusher struct {
-	w       io.Writer
+	w       http.ResponseWriter
 	control *http.ResponseController
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"faust/runtime/control"
 )
 
 // Registry is where request metrics go and where /metrics comes from; *prometheus.Registry is one.
@@ -25,19 +27,17 @@ type Registry interface {
 }
 
 // Check is one condition of /readyz.
-type Check struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Reason string `json:"reason,omitempty"`
-}
+type Check = control.Check
 
 // Config says what a Server serves and where. The zero value serves health and metrics on a free port of loopback.
 type Config struct {
 	Pages       []*Page
-	Bind        string // empty: 127.0.0.1
-	Port        int    // 0: any free one
-	Explicit    bool   // Port was asked for: taken is an error, else the next free one is used
-	Token       string // asked for below /_/ ("Authorization: Bearer ...") from other machines
+	Bind        string                       // empty: 127.0.0.1
+	Port        int                          // 0: any free one
+	Explicit    bool                         // Port was asked for: taken is an error, else the next free one is used
+	Token       string                       // asked for below /_/ ("Authorization: Bearer ...") from other machines, and of those who act
+	API         *API                         // answered below /_/; nil: none
+	Failed      func(page string, err error) // hears of uncaught errors, beside the log; nil: nobody does
 	Logger      *slog.Logger
 	Registry    Registry       // nil: one of the server's own
 	Live        func() error   // /livez; nil: always
@@ -47,6 +47,7 @@ type Config struct {
 	Listen      func(network, addr string) (net.Listener, error) // nil: net.Listen
 	BodyLimit   int64                                            // bytes of a request's body; 0: 1 MiB
 	Grace       time.Duration                                    // for the pages that run when Run's context ends; 0: 5 s
+	Dial        Dial                                             // of connections to other workers; nil: the network
 }
 
 // The times that a client is given. Streams have no end, but each write has.
@@ -65,6 +66,7 @@ type Server struct {
 	http     *http.Server
 	mux      *chi.Mux
 	metrics  *metrics
+	others   *http.Transport // to other workers
 	stopping context.Context // ended when the server begins to stop: streams end with it
 	stop     context.CancelFunc
 }
@@ -86,7 +88,7 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Listen == nil {
 		cfg.Listen = net.Listen
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, others: newTransport(cfg.Dial)}
 	var err error
 	if s.metrics, err = newMetrics(cfg.Registry); err != nil {
 		return nil, fmt.Errorf("register request metrics: %w", err)
@@ -149,12 +151,14 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 // Close releases the port; requests that run are cut off. Idempotent.
 func (s *Server) Close() error {
 	s.stop()
+	s.others.CloseIdleConnections()
 	_ = s.listener.Close()
 	return s.http.Close()
 }
 
 // Run serves until ctx ends, then lets the pages that run finish for Config.Grace and closes. The error is nil after that.
 func (s *Server) Run(ctx context.Context) error {
+	defer s.others.CloseIdleConnections()
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(s.listener) }()
 	select {
@@ -182,7 +186,7 @@ func (s *Server) Run(ctx context.Context) error {
 // route builds the router.
 func (s *Server) route() {
 	s.mux = chi.NewRouter()
-	s.mux.Use(s.recovered)
+	s.mux.Use(recovered(s.cfg.Logger))
 	s.mux.Get("/livez", s.live)
 	s.mux.Head("/livez", s.live)
 	s.mux.Get("/readyz", s.ready)

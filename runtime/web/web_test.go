@@ -80,11 +80,15 @@ func server(t *testing.T, cfg Config) (*Server, *lines) {
 func ask(s *Server, what, body string, headers ...string) *http.Response {
 	method, path, _ := strings.Cut(what, " ")
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.RemoteAddr = "127.0.0.1:50000"
+	r.RemoteAddr, r.Host = "127.0.0.1:50000", "127.0.0.1:6066"
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		if name == "From" {
 			r.RemoteAddr = value
+			continue
+		}
+		if name == "Host" {
+			r.Host = value
 			continue
 		}
 		r.Header.Set(name, value)

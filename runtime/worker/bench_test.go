@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"faust/runtime/agent"
+	"faust/runtime/broker"
 	"faust/runtime/topic"
 )
 
@@ -22,7 +23,7 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	})
 	r := newRun(b.Context(), New(Config{App: a}).cfg)
-	l := r.newLane(topic.Partition{Topic: "in"}, []*agent.Definition{def}, 0)
+	l := r.newLane(topic.Partition{Topic: "in"}, []*agent.Definition{def}, broker.Position{})
 	r.fetch.lanes[l.partition] = l
 	r.startLane(l)
 	key, value := []byte("user_1"), make([]byte, 100)
@@ -33,7 +34,7 @@ func BenchmarkRecord(b *testing.B) {
 		for i := range records {
 			records[i] = topic.Record{Topic: "in", Key: key, Value: value, Offset: int64(at + i)}
 		}
-		l.deliver(records)
+		l.deliver(records, records[len(records)-1].Offset+1)
 		for l.queued() > 1<<20 {
 			runtime.Gosched()
 		}

@@ -11,8 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"faust/runtime/agent"
 	"faust/runtime/app"
+	"faust/runtime/broker"
 	"faust/runtime/topic"
 )
 
@@ -242,8 +246,8 @@ func TestStopPolicyEndsTheWorker(t *testing.T) {
 
 func TestRefusedRecords(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
-		a := newApp("refused")
+	inBoth(t, func(t *testing.T, w *world, promise func(*app.App) *app.App) {
+		a := promise(newApp("refused"))
 		declare(a, 1, "in", "out")
 		big := bytes.Repeat([]byte("x"), 80<<10)
 		reads(a, "grow", "in", each(func(_ context.Context, ev *agent.Event) error {
@@ -257,11 +261,11 @@ func TestRefusedRecords(t *testing.T) {
 		w.ensure("in", 1)
 		w.produce("in", 1, 0, 10)
 		r := w.start(a).operational()
-		dead := w.records("refused-grow-dead-letter", 1)
-		if out := w.records("out", 9); len(out) != 9 {
-			t.Errorf("%d stored", len(out))
-		}
 		eventually(t, "committed", func() bool { at, _ := w.committed("refused", topic.Partition{Topic: "in"}); return at == 10 })
+		dead := w.all("refused-grow-dead-letter")
+		if out := w.all("out"); len(out) != 9 || len(dead) != 1 {
+			t.Fatalf("%d and %d dead letters stored", len(out), len(dead))
+		}
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -273,20 +277,20 @@ func TestRefusedRecords(t *testing.T) {
 
 func TestDeadLetterThatIsRefusedKeepsItsPlace(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world) {
-		a := newApp("huge")
+	inBoth(t, func(t *testing.T, w *world, promise func(*app.App) *app.App) {
+		a := promise(newApp("huge"))
 		declare(a, 1, "in")
 		reads(a, "fail", "in", each(func(context.Context, *agent.Event) error { return errors.New("no") }))
 		w.ensure("in", 1)
 		// with its headers the dead letter is above the limit that the record itself just keeps
-		w.client.Produce(t.Context(), &topic.Record{Topic: "in", Partition: 0, Value: bytes.Repeat([]byte{'y'}, 64<<10-100)}, func(_ topic.Record, err error) {
+		w.client.Produce(t.Context(), &topic.Record{Topic: "in", Partition: 0, Value: bytes.Repeat([]byte{'y'}, 64<<10+1024-100)}, func(_ topic.Record, err error) {
 			if err != nil {
 				t.Error(err)
 			}
 		})
 		r := w.start(a).operational()
-		dead := w.records("huge-fail-dead-letter", 1)
 		eventually(t, "committed", func() bool { at, _ := w.committed("huge", topic.Partition{Topic: "in"}); return at == 1 })
+		dead := w.all("huge-fail-dead-letter")
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -459,10 +463,10 @@ func TestLostPartitionsAreNotCommitted(t *testing.T) {
 			eventually(t, "cancelled", func() bool { return lanes[0].ctx.Err() != nil })
 		}
 		close(release)
-		if err := run.store(t.Context(), map[*lane]int64{lanes[0]: 1}); err != nil {
+		if err := run.store(t.Context(), map[*lane]broker.Position{lanes[0]: {Offset: 1}}); err != nil {
 			t.Fatal(err)
 		}
-		if lanes[0].committed > 0 {
+		if lanes[0].committed.Load() > 0 {
 			t.Error("an offset of a lost partition was committed")
 		}
 		eventually(t, "assigned again", func() bool {
@@ -503,4 +507,145 @@ func TestDifferences(t *testing.T) {
 			t.Errorf("%d warnings\n%s", n, r.log)
 		}
 	})
+}
+
+// A dead letter has its message's time, which may be older than the retention of any topic.
+func TestDeadLettersOutliveRetention(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cleaned := make(chan error, 1)
+		go func() { cleaned <- w.server.Run(ctx) }()
+		w.cfg.Embedded = true // every topic is created with a retention
+		a := newApp("old")
+		declare(a, 1, "in")
+		a.Topics[0].Retention = -1
+		reads(a, "fail", "in", each(func(context.Context, *agent.Event) error { return errors.New("bad") }))
+		r := w.start(a).operational()
+		w.client.Produce(t.Context(), &topic.Record{Topic: "in", Value: []byte("v"), Timestamp: time.Now().Add(-30 * 24 * time.Hour).UnixMilli()}, nil)
+		eventually(t, "the letter is there", func() bool { return w.length("old-fail-dead-letter") == 1 })
+		<-time.After(time.Hour)
+		if n := w.kept("old-fail-dead-letter"); n != 1 {
+			t.Errorf("%d dead letters after an hour", n)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if err := <-cleaned; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A topic that somebody made before, with another retention, is said with what mends it.
+func TestRetentionOfDeadLettersDiffers(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		hour := topic.Topic{Name: "short-fail-dead-letter", Partitions: 1, Retention: time.Hour}
+		if _, err := w.client.Ensure(t.Context(), []topic.Topic{hour}, topic.Topic{}); err != nil {
+			t.Fatal(err)
+		}
+		a := newApp("short")
+		declare(a, 1, "in")
+		reads(a, "fail", "in", each(func(context.Context, *agent.Event) error { return nil }))
+		r := w.start(a).operational()
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"topic=short-fail-dead-letter property=retention.ms declared=-1 actual=3600000", "--entity-name short-fail-dead-letter --add-config retention.ms=-1"} {
+			if !strings.Contains(r.log.String(), part) {
+				t.Errorf("not said: %s\n%s", part, r.log)
+			}
+		}
+	})
+}
+
+// What was committed is beyond the end of the topic, which a broker has lost a part of: reading starts by the policy, and leaves out nothing.
+func TestCommittedBeyondTheEnd(t *testing.T) {
+	t.Parallel()
+	inBoth(t, func(t *testing.T, w *world, promise func(*app.App) *app.App) {
+		w.ensure("in", 1)
+		w.produce("in", 1, 0, 30)
+		if err := w.admin.CommitAllOffsets(t.Context(), "beyond", kadm.OffsetsFromRecords(kgo.Record{Topic: "in", Offset: 499})); err != nil {
+			t.Fatal(err)
+		}
+		var done seen
+		a := promise(newApp("beyond"))
+		declare(a, 1, "in")
+		reads(a, "all", "in", each(func(_ context.Context, ev *agent.Event) error {
+			done.add(ev.Value)
+			return nil
+		}))
+		r := w.start(a).operational()
+		eventually(t, "all are read", func() bool { return done.total() == 30 })
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if at, _ := w.committed("beyond", topic.Partition{Topic: "in"}); at != 30 {
+			t.Errorf("%d are committed", at)
+		}
+	})
+}
+
+// Two agents read a topic, one of which is broken or paused for long: the other one does nothing again when the partition comes to the next worker, which has the slow one
+// go on where it was. With nothing new to read either.
+func TestAgentsAtTheirOwnPace(t *testing.T) {
+	t.Parallel()
+	for _, concurrency := range []int{1, 4} {
+		inBoth(t, func(t *testing.T, w *world, promise func(*app.App) *app.App) {
+			var slow, quick seen
+			broken := true
+			build := func() *app.App {
+				a := promise(newApp("pace"))
+				a.Settings.MaxFailures = 5
+				declare(a, 1, "in")
+				for _, d := range []*agent.Definition{reads(a, "slow", "in", each(func(_ context.Context, ev *agent.Event) error {
+					if broken && ev.Offset >= 10 {
+						return errors.New("not yet")
+					}
+					slow.add(ev.Value)
+					return nil
+				})), reads(a, "quick", "in", each(func(_ context.Context, ev *agent.Event) error { quick.add(ev.Value); return nil }))} {
+					d.Concurrency = concurrency
+				}
+				return a
+			}
+			w.ensure("in", 1)
+			w.produce("in", 1, 0, 100)
+			for range 2 { // the second one has nothing to do for the quick agent, and the slow one goes on being broken
+				r := w.start(build()).operational()
+				run := r.worker.current.Load()
+				eventually(t, "partition breaks", func() bool { return len(run.report.reasons()) == 1 })
+				eventually(t, "the other agent goes on", func() bool { return quick.distinct() == 100 })
+				if err := r.stop(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			broken = false
+			r := w.start(build()).operational()
+			eventually(t, "the slow agent goes on", func() bool { return slow.distinct()+w.length("pace-slow-dead-letter") >= 100 })
+			eventually(t, "what it did is committed", func() bool {
+				at, _ := w.committed("pace", topic.Partition{Topic: "in"})
+				return at == 100
+			})
+			w.produce("in", 1, 100, 50)
+			eventually(t, "both go on", func() bool {
+				return quick.distinct() == 150 && slow.distinct()+w.length("pace-slow-dead-letter") >= 150
+			})
+			r.crash()
+			again := w.start(build()).operational()
+			w.produce("in", 1, 150, 1)
+			eventually(t, "both go on after a crash", func() bool { return quick.distinct() == 151 })
+			if err := again.stop(); err != nil {
+				t.Fatal(err)
+			}
+			if n := quick.total(); n > 151+50 {
+				t.Errorf("the quick agent did %d things for 151 records, of which a crash may repeat 50", n)
+			}
+			if again := slow.total() - slow.distinct(); again > 50+2*10 { // what is settled before older ones is not remembered under at-least-once
+				t.Errorf("the slow agent did %d things again", again)
+			}
+		})
+	}
 }

@@ -11,7 +11,7 @@ import (
 func (r *run) dump() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "app %s, running for %s\n", r.set.GroupID(), time.Since(r.begun).Round(time.Second))
-	lanes := append(r.fetch.snapshot(), r.channels...)
+	lanes := r.fetch.all()
 	slices.SortFunc(lanes, func(x, y *lane) int {
 		if c := strings.Compare(x.partition.Topic, y.partition.Topic); c != 0 {
 			return c
@@ -22,6 +22,9 @@ func (r *run) dump() string {
 		for _, p := range l.procs {
 			fmt.Fprintf(&b, "agent %s, %s: %s\n", p.def.Name, l.partition, p.text(l))
 		}
+	}
+	if group := r.group.Load(); group != nil {
+		fmt.Fprintf(&b, "group: %s\n", group.Standing())
 	}
 	records, bytes := r.link.gauge.level()
 	fmt.Fprintf(&b, "sends not stored: %d (%d bytes); requests waiting: %d; leader: %t\n", records, bytes, r.link.replies.count(), r.leader.leads())

@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,10 +12,10 @@ import (
 	"faust/runtime/topic"
 )
 
-// Marks of back-pressure. A fetch brings at most about half a MiB of a partition, compressed.
+// Marks of back-pressure. A fetch brings at most about 64 KiB of a partition, compressed.
 const (
-	maxUnread    = 4 << 20                // bytes unread over all partitions: no poll above it
-	laneHigh     = 2 << 20                // bytes unread of one partition: it lags when others have less
+	maxUnread    = 2 << 20                // bytes unread over all partitions: no poll above it
+	laneHigh     = maxUnread / 2          // bytes unread of one partition: it lags when others have less
 	laneLow      = laneHigh / 2           // a paused one is resumed
 	maxUnsettled = 100_000                // records delivered above the first unsettled one
 	patience     = 200 * time.Millisecond // how long laggards may hold up the others before they are paused
@@ -25,13 +27,18 @@ const (
 type fetcher struct {
 	run *run
 
+	acting sync.Mutex // held by whoever pauses or resumes an agent
+
 	mu      sync.Mutex
 	lanes   map[topic.Partition]*lane
-	resumer bool // a goroutine looks after paused lanes
+	resumer bool            // a goroutine looks after paused lanes
+	off     map[string]bool // agents paused by a person
+
+	channels []*lane // of agents that read a channel; they are not fetched
 }
 
 func newFetcher(r *run) *fetcher {
-	return &fetcher{run: r, lanes: map[topic.Partition]*lane{}}
+	return &fetcher{run: r, lanes: map[topic.Partition]*lane{}, off: map[string]bool{}}
 }
 
 // loop polls until ctx ends. The error is the broker's.
@@ -55,11 +62,18 @@ func (f *fetcher) change(g func(lanes map[topic.Partition]*lane)) {
 func (f *fetcher) snapshot() []*lane {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	list := make([]*lane, 0, len(f.lanes))
-	for _, l := range f.lanes {
-		list = append(list, l)
-	}
-	return list
+	return slices.Collect(maps.Values(f.lanes))
+}
+
+// all lists the lanes, and those of channels.
+func (f *fetcher) all() []*lane {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.allLocked()
+}
+
+func (f *fetcher) allLocked() []*lane {
+	return append(slices.Collect(maps.Values(f.lanes)), f.channels...)
 }
 
 // dispatch hands a batch to its lane. The group sees to it that the batch belongs to the present assignment.
@@ -68,7 +82,7 @@ func (f *fetcher) dispatch(b broker.Batch) {
 	defer f.mu.Unlock()
 	if l := f.lanes[b.Partition]; l != nil {
 		l.high.Store(b.HighWatermark)
-		l.deliver(b.Records)
+		l.deliver(b.Records, b.Next)
 	}
 }
 
@@ -148,10 +162,7 @@ func (f *fetcher) pause(lanes []*lane, group *broker.Group, lags func(*lane) boo
 		group.Pause(l.partition)
 		f.run.log.Debug("partition paused", "topic", l.partition.Topic, "partition", l.partition.ID)
 	}
-	if !f.resumer {
-		f.resumer = true
-		f.run.inner.Go(func() { f.look(f.run.soft, group) })
-	}
+	f.lookAfter(group)
 	return true
 }
 
@@ -169,7 +180,7 @@ func (f *fetcher) look(ctx context.Context, group *broker.Group) {
 		f.mu.Lock()
 		left := false
 		for _, l := range f.lanes {
-			left = left || l.paused.Load() && !l.isBroken()
+			left = left || l.paused.Load() && !l.idle()
 		}
 		f.resumer = left
 		f.mu.Unlock()
@@ -184,7 +195,7 @@ func (f *fetcher) resume(lanes []*lane, group *broker.Group) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, l := range lanes {
-		if l.paused.Load() && f.lanes[l.partition] == l && !l.isBroken() && l.queued() <= laneLow && !l.held() {
+		if l.paused.Load() && f.lanes[l.partition] == l && !l.idle() && l.queued() <= laneLow && !l.held() {
 			l.paused.Store(false)
 			group.Resume(l.partition)
 			f.run.log.Debug("partition resumed", "topic", l.partition.Topic, "partition", l.partition.ID)
@@ -205,7 +216,7 @@ func (f *fetcher) breaks(d *agent.Definition, p topic.Partition) {
 			pr.broken.Store(true)
 		}
 	}
-	if group := f.run.group.Load(); group != nil && l.isBroken() {
+	if group := f.run.group.Load(); group != nil && l.idle() {
 		l.paused.Store(true)
 		group.Pause(p)
 	}

@@ -70,6 +70,9 @@ func (g *gauge) try(n int64) bool {
 	}
 }
 
+// add counts a record of n bytes, whether there is room or not.
+func (g *gauge) add(n int64) { g.used.Add(1<<gaugeShift + n) }
+
 // fits tells whether n small records can be taken now without waiting.
 func (g *gauge) fits(n int64) bool {
 	records, bytes := g.level()

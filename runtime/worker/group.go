@@ -2,6 +2,9 @@ package worker
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"faust/runtime/agent"
@@ -22,12 +25,29 @@ func (r *run) groupConfig() broker.GroupConfig {
 		Group:          r.set.GroupID(),
 		Topics:         r.topics(),
 		Reset:          r.set.AutoOffsetReset,
+		Whole:          r.passing(),
 		SessionTimeout: r.set.SessionTimeout,
-		Heartbeat:      min(time.Second, r.set.SessionTimeout/3),
+		Heartbeat:      r.heartbeat(),
 		Assigned:       r.assigned,
 		Revoked:        r.revoked,
 		Lost:           r.lost,
+		Ties:           r.state.ties(),
+		URL:            r.url,
+		Transaction:    r.exact.name(),
+		Stored:         r.state.stored,
+		Replicas:       r.state.replicas(),
+		Copies:         r.state.standby.copies,
 	}
+}
+
+// heartbeat is how often the worker hears of the group, and so how long it may take until it knows of partitions that another one hands over: with standbys there is
+// nothing else to wait for.
+func (r *run) heartbeat() time.Duration {
+	every := min(time.Second, r.set.SessionTimeout/3)
+	if r.state.replicas() > 0 {
+		every = min(every, standbyHeartbeat)
+	}
+	return every
 }
 
 // topics lists what the group subscribes.
@@ -47,6 +67,18 @@ func (r *run) topics() (names []string) {
 	return names
 }
 
+// passing lists the topics that the app's own agents fill for each other: nothing in them is older than the app.
+func (r *run) passing() (names []string) {
+	for _, d := range r.app.Agents {
+		for _, t := range d.Topics {
+			if t.Passing && !slices.Contains(names, t.Name) {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	return names
+}
+
 // readers lists the agents that read a topic.
 func (r *run) readers(name string) (defs []*agent.Definition) {
 	for _, d := range r.app.Agents {
@@ -61,16 +93,24 @@ func (r *run) readers(name string) (defs []*agent.Definition) {
 }
 
 // assigned starts the processors of new partitions. An empty assignment counts as well: a worker may have nothing to do.
-func (r *run) assigned(_ context.Context, ps map[topic.Partition]int64) {
+func (r *run) assigned(ctx context.Context, ps map[topic.Partition]int64) error {
 	select {
 	case <-r.joined: // the callback may come before join has stored the group
 	case <-r.soft.Done():
-		return
+		return nil
 	}
-	defer r.firstAssigned()
 	r.keepMember()
+	defer func() {
+		r.state.neighbours()
+		r.state.standby.follow()
+	}()
 	if r.soft.Err() != nil || len(ps) == 0 {
-		return
+		r.firstAssigned()
+		return nil
+	}
+	positions, err := r.positions(ctx, ps)
+	if err != nil {
+		return err
 	}
 	r.metrics.rebalances.Inc()
 	var fresh []*lane
@@ -82,20 +122,91 @@ func (r *run) assigned(_ context.Context, ps map[topic.Partition]int64) {
 				lead = true
 				continue
 			}
-			l := r.newLane(p, r.readers(p.Topic), offset)
+			l := r.resumed(p, offset, positions)
 			lanes[p] = l
 			fresh = append(fresh, l)
 			list = append(list, p)
 		}
 	})
 	for _, l := range fresh {
-		r.startLane(l)
+		r.state.beyond(l.partition)
+		r.state.stopProcs(l)
 	}
-	r.group.Load().Resume(list...)
+	r.begin(fresh)
 	if lead {
 		r.leader.gain()
 	}
 	r.partitionHooks("partitions_assigned", r.app.Hooks.PartitionsAssigned, list)
+	return nil
+}
+
+// resumed is a lane that goes on where the group is, as far as that is still there, or else at start. One that goes on at the end, because there is nothing to go on
+// from, has to tell the group: what comes between this worker and the next one would be before the end then.
+func (r *run) resumed(p topic.Partition, start int64, positions map[topic.Partition]broker.Position) *lane {
+	was, known := positions[p]
+	l := r.newLane(p, r.readers(p.Topic), broker.Position{Offset: max(start, was.Offset), Metadata: was.Metadata})
+	l.unsaid = r.set.AutoOffsetReset == "latest" && (!known || was.Offset < start)
+	return l
+}
+
+// positions are what the group has committed, with what the metadata says of agents. The error is that ctx or the worker ends.
+func (r *run) positions(ctx context.Context, ps map[topic.Partition]int64) (map[topic.Partition]broker.Position, error) {
+	for {
+		all, err := r.recorded(ctx, r.group.Load(), slices.Collect(maps.Keys(ps)))
+		if err == nil {
+			return all, nil
+		}
+		if r.soft.Err() != nil || !sleepUntil(ctx, time.Now().Add(resetPause)) {
+			return nil, err
+		}
+		r.log.Warn("places of agents not read, it is tried again", "err", err)
+	}
+}
+
+// begin starts lanes, those that have tables once these are recovered, and all of them once global tables are here as they were at the start.
+func (r *run) begin(lanes []*lane) {
+	var ready, waiting []*lane
+	unknown := r.state.unknown() > 0
+	for _, l := range lanes {
+		if len(l.tables) == 0 && !unknown {
+			ready = append(ready, l)
+		} else {
+			waiting = append(waiting, l)
+		}
+	}
+	r.open(ready)
+	if len(waiting) == 0 {
+		r.firstAssigned()
+		return
+	}
+	var tables []*holding
+	for _, l := range waiting {
+		for _, h := range l.tables {
+			if !slices.Contains(tables, h) {
+				tables = append(tables, h)
+			}
+		}
+	}
+	r.inner.Go(func() {
+		var all sync.WaitGroup
+		all.Go(func() { r.state.tellForgotten(tables) })
+		for _, l := range waiting {
+			all.Go(func() {
+				whole := r.state.recoverAll(l.tables)
+				if r.state.awaitGlobals(l.ctx); whole {
+					r.open([]*lane{l})
+				}
+			})
+		}
+		all.Wait()
+		r.firstAssigned()
+	})
+}
+
+// open starts the processors of lanes and begins to fetch.
+func (r *run) open(lanes []*lane) {
+	lanes = slices.DeleteFunc(lanes, func(l *lane) bool { return !r.startLane(l) })
+	r.fetch.open(lanes, r.group.Load())
 }
 
 // revoked ends the processors of partitions that go to another worker, and commits what they have settled.
@@ -106,7 +217,7 @@ func (r *run) revoked(ctx context.Context, ps []topic.Partition) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, rebalanceBudget/8)
 	defer cancel()
-	if err := r.commit(ctx, lanes); err != nil {
+	if err := r.commitLast(ctx, lanes); err != nil {
 		r.log.Warn("offsets of revoked partitions not committed", "err", err)
 	}
 	r.close(lanes)
@@ -116,6 +227,7 @@ func (r *run) revoked(ctx context.Context, ps []topic.Partition) {
 // lost ends the processors of partitions that belong to somebody else already. Nothing of them is committed.
 func (r *run) lost(_ context.Context, ps []topic.Partition) {
 	lanes, list := r.remove(ps)
+	r.state.writer.fence()
 	r.close(lanes)
 	if !drainLanes(lanes, lostBudget*3/4, lostBudget/4, errRevoked) {
 		r.log.Warn("agents still busy with lost partitions", "waiting", waitingLanes(lanes))
@@ -156,6 +268,8 @@ func (r *run) close(lanes []*lane) {
 	r.count(lanes)
 	for _, l := range lanes {
 		r.report.forget(l.partition)
+		r.clocks.leave(l)
+		r.state.leave(l.tables)
 	}
 }
 

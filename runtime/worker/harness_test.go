@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -21,6 +23,7 @@ import (
 	"faust/runtime/agent"
 	"faust/runtime/app"
 	"faust/runtime/broker"
+	"faust/runtime/store"
 	"faust/runtime/topic"
 )
 
@@ -28,9 +31,13 @@ import (
 type world struct {
 	t      *testing.T
 	net    *kfake.VirtualNetwork
+	server *broker.Server
 	cfg    broker.Config
 	client *broker.Client
 	admin  *kadm.Client
+
+	room  atomic.Uint64 // what is free on the broker's disk
+	store store.Store   // that a test keeps over several workers
 
 	mu    sync.Mutex
 	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -41,7 +48,9 @@ type world struct {
 func (w *world) outage() (end func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.dial = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+	w.dial = func(_ context.Context, network, _ string) (net.Conn, error) { // as the system says it: what is not wrapped like this, kgo tries again without a pause
+		return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	}
 	for _, c := range w.conns {
 		c.Close()
 	}
@@ -59,12 +68,13 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, net: &kfake.VirtualNetwork{}}
 		w.dial = w.net.DialContext
-		server, err := broker.OpenServer(broker.ServerConfig{Listen: w.net.Listen})
+		w.room.Store(1 << 30)
+		server, err := broker.OpenServer(broker.ServerConfig{Listen: w.net.Listen, Free: func() (uint64, error) { return w.room.Load(), nil }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer server.Close()
-		w.cfg = server.Config()
+		w.server, w.cfg = server, server.Config()
 		w.cfg.Embedded = false
 		w.cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			w.mu.Lock()
@@ -94,6 +104,22 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	})
 }
 
+// inBoth runs f once for each guarantee, with what makes it that of an app.
+func inBoth(t *testing.T, f func(t *testing.T, w *world, promise func(*app.App) *app.App)) {
+	t.Helper()
+	for _, guarantee := range []string{app.AtLeastOnce, app.ExactlyOnce} {
+		t.Run(guarantee, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(t *testing.T, w *world) {
+				f(t, w, func(a *app.App) *app.App {
+					a.Settings.ProcessingGuarantee = guarantee
+					return a
+				})
+			})
+		})
+	}
+}
+
 // settings are those of the tests; the worker has no pages.
 func settings(id string) *app.Settings {
 	return &app.Settings{
@@ -113,8 +139,8 @@ func declare(a *app.App, partitions int32, names ...string) {
 
 // reads declares an agent that reads a declared topic.
 func reads(a *app.App, name, from string, body agent.Body) *agent.Definition {
-	d := &agent.Definition{Name: name, Concurrency: 1, Body: body,
-		DeadLetter: topic.Topic{Name: a.Settings.Internal(name, "dead-letter"), Partitions: 1, Internal: true}}
+	d := &agent.Definition{Name: name, Concurrency: 1, Body: body, DeadLetter: agent.LetterTopic(a.Settings.Internal(name, "dead-letter"))}
+	d.DeadLetter.Partitions = 1
 	for _, t := range a.Topics {
 		if t.Name == from {
 			d.Topics = append(d.Topics, t.Topic)
@@ -161,6 +187,7 @@ func (w *world) start(a *app.App, edit ...func(*Config)) *running {
 		App:    a,
 		Broker: func(context.Context) (broker.Config, error) { return w.cfg, nil },
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Socket: func(string) (net.Listener, error) { return (&kfake.VirtualNetwork{}).Listen("tcp", "127.0.0.1:6067") },
 		Events: Events{Ready: func(Info) { close(r.ready) }, Waiting: func(what []string) { r.waiting <- what }},
 	}
 	for _, e := range edit {
@@ -212,6 +239,9 @@ func (r *running) crash() {
 	run := r.worker.current.Load()
 	if g := run.group.Load(); g != nil {
 		g.Abandon()
+	}
+	if run.exact != nil {
+		run.exact.over.Store(true)
 	}
 	run.box.broken(errors.New("crash of the test"))
 	r.cancel()
@@ -298,14 +328,18 @@ func (w *world) records(name string, n int) []topic.Record {
 			w.t.Fatalf("%d of %d records of %s", len(all), n, name)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			c := topic.Record{Key: r.Key, Value: r.Value, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
-			for _, h := range r.Headers {
-				c.Headers = append(c.Headers, topic.Header(h))
-			}
-			all = append(all, c)
+			all = append(all, converted(r))
 		})
 	}
 	return all
+}
+
+func converted(r *kgo.Record) topic.Record {
+	c := topic.Record{Key: r.Key, Value: r.Value, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+	for _, h := range r.Headers {
+		c.Headers = append(c.Headers, topic.Header(h))
+	}
+	return c
 }
 
 // eventually waits until ok holds.
@@ -329,4 +363,66 @@ func (w *world) length(name string) int {
 	n := 0
 	ends.Each(func(o kadm.ListedOffset) { n += int(max(o.Offset, 0)) })
 	return n
+}
+
+// changes waits until ok holds, which depends on a topic only: it is asked when that has changed.
+func (w *world) changes(name string, ok func() bool) {
+	w.t.Helper()
+	last := -1
+	eventually(w.t, name+" has what is expected", func() bool {
+		n := w.length(name)
+		changed := n != last
+		last = n
+		return changed && ok()
+	})
+}
+
+// kept is how many records of a topic the broker still has.
+func (w *world) kept(name string) int {
+	w.t.Helper()
+	starts, err := w.admin.ListStartOffsets(w.t.Context(), name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := w.length(name)
+	starts.Each(func(o kadm.ListedOffset) { n -= int(max(o.Offset, 0)) })
+	return n
+}
+
+// all reads a topic as it is.
+func (w *world) all(name string) (all []topic.Record) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	kafka, err := kgo.NewClient(kgo.SeedBrokers(w.cfg.Seeds...), kgo.Dialer(w.cfg.Dial), kgo.ConsumeTopics(name), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.MetadataMinAge(10*time.Millisecond))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer kafka.Close()
+	ends, err := w.admin.ListCommittedOffsets(ctx, name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	left := map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			left[o.Partition] = o.Offset
+		}
+	})
+	for len(left) > 0 {
+		fetches := kafka.PollFetches(ctx)
+		if ctx.Err() != nil {
+			w.t.Fatalf("%d records of %s, not all", len(all), name)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if r.Offset+1 >= left[r.Partition] {
+				delete(left, r.Partition)
+			}
+			if !r.Attrs.IsControl() {
+				all = append(all, converted(r))
+			}
+		})
+	}
+	return all
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"faust/runtime/agent"
+	"faust/runtime/broker"
+	"faust/runtime/table"
 	"faust/runtime/topic"
 )
 
@@ -25,13 +28,23 @@ type lane struct {
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 	wg        sync.WaitGroup
-	done      chan struct{} // all processors have ended
+	done      chan struct{} // all processors have ended, or none ever starts
+	tables    []*holding    // what their events read and write
 	gone      atomic.Bool   // taken away: nothing is committed any more
+	timed     atomic.Bool   // its clocks go on from where they were when they were saved
+	recalled  bool          // see clocks.recall; only the keeper of the clocks uses it
 
 	high   atomic.Int64 // high watermark of the partition, -1: unknown
 	paused atomic.Bool
 
-	committed int64 // offset in the group; guarded by run.stage
+	start     int64        // where reading began
+	committed atomic.Int64 // offset in the group; changed with run.stage
+	noted     string       // and its metadata; with run.verbs
+	unsaid    bool         // the group does not know where reading began, and has to; with run.verbs
+	exact     bool         // its events happen exactly once
+
+	starting sync.Mutex
+	over     bool // it does not start any more
 }
 
 // proc is one processor and what was counted of it.
@@ -39,28 +52,67 @@ type proc struct {
 	*agent.Processor
 	def    *agent.Definition
 	topic  string
+	tally  *tally
+	clocks []*table.Clock // by def.Timings
+	chores *chores
+	quiet  quiet
+	sender agent.Sender
+	said   string // how far time is, to those that its messages are sent on to,
+	saidAt time.Time
 	broken atomic.Bool
+	off    atomic.Bool // its agent is paused by a person
 
-	mu        sync.Mutex
-	delivered int64 // records
-	counted   int64 // of these, in the metric
-	busy      time.Duration
-	looked    time.Time
-	wasBusy   bool
+	// Guarded by the fetcher's mutex.
+	next int64 // offset that it needs next, also while it is off; -1: not known, nothing came yet
+	skip int64 // what is below was delivered: another processor reads it again
+
+	mu      sync.Mutex
+	counted int64 // events, in the metric
+	looked  int64 // of these, at the last look
+	marks   marks
+	behind  time.Time // since when the broker has more than was delivered; zero: it has not
 }
 
-// newLane makes the processors of a partition; offset is where reading starts, below 0 if unknown.
-func (r *run) newLane(p topic.Partition, defs []*agent.Definition, offset int64) *lane {
-	l := &lane{partition: p, done: make(chan struct{}), committed: offset}
+// newLane makes the processors of a partition; its offset is where reading starts, below 0 for a channel. The fetcher's mutex is held.
+func (r *run) newLane(p topic.Partition, defs []*agent.Definition, at broker.Position) *lane {
+	l := &lane{partition: p, start: at.Offset, noted: at.Metadata, exact: r.exact != nil && at.Offset >= 0, done: make(chan struct{}), tables: r.state.take(p)}
+	l.committed.Store(at.Offset)
 	l.high.Store(-1)
 	l.ctx, l.cancel = context.WithCancelCause(r.work)
+	places := placesOf(at)
 	for _, d := range defs {
-		l.procs = append(l.procs, &proc{def: d, topic: p.Topic, Processor: agent.NewProcessor(agent.ProcessorConfig{
-			Agent: d, Partition: p, Sender: r.box, Reporter: r.report, Free: r.recycle,
-			AppVersion: r.set.Version, MaxFailures: r.set.MaxFailures,
-		})})
+		t := r.tallies[d.Name]
+		p := &proc{def: d, topic: p.Topic, tally: t, next: -1, clocks: r.clocks.make(d, p), chores: &chores{}, sender: r.box}
+		cfg := agent.ProcessorConfig{
+			Agent: d, Partition: l.partition, Reporter: r.report, Free: r.recycle, Timed: t.time,
+			Clocks: ticking(p.clocks), Passing: r.clocks.fed(l.partition.Topic) > 0, Chores: p.chores,
+			Group: r.set.GroupID(), AppVersion: r.set.Version, MaxFailures: r.set.MaxFailures,
+		}
+		place := places.at(d.Name, at.Offset)
+		if l.exact {
+			p.sender, cfg.Exact = desk{r.exact, l}, r.exact.config(place, len(defs))
+		}
+		cfg.Sender = p.sender
+		p.Processor = agent.NewProcessor(cfg)
+		if at.Offset >= 0 {
+			p.next, p.skip = place.Low, place.Low
+			p.Pass(place.Low) // it may be long until something comes to it, and others want to commit
+		}
+		if r.fetch.off[d.Name] {
+			p.off.Store(true)
+			p.Hold(true)
+		}
+		l.procs = append(l.procs, p)
 	}
 	return l
+}
+
+// ticking gives clocks as processors want them.
+func ticking(clocks []*table.Clock) (list []agent.Clock) {
+	for _, c := range clocks {
+		list = append(list, c)
+	}
+	return list
 }
 
 // recycle gives a slice of records that was read back to the group.
@@ -70,8 +122,15 @@ func (r *run) recycle(records []topic.Record) {
 	}
 }
 
-// start runs the processors. A processor that ends with an error of its own ends the worker.
-func (r *run) startLane(l *lane) {
+// startLane runs the processors; false: the lane was given up before. A processor that ends with an error of its own ends the worker.
+func (r *run) startLane(l *lane) bool {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	if l.over {
+		return false
+	}
+	l.over = true
+	r.clocks.join(l)
 	for _, p := range l.procs {
 		l.wg.Add(1)
 		go func() {
@@ -86,13 +145,25 @@ func (r *run) startLane(l *lane) {
 		l.wg.Wait()
 		close(l.done)
 	}()
+	return true
 }
 
-// deliver hands a batch to every processor of the lane that takes records. Each has a slice of its own; the bytes are shared.
-func (l *lane) deliver(records []topic.Record) {
+// giveUp ends a lane that has not started.
+func (l *lane) giveUp() {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	if !l.over {
+		l.over = true
+		close(l.done)
+	}
+}
+
+// deliver hands a batch to every processor of the lane that takes records. Each has a slice of its own; the bytes are shared. Between the last record and next
+// there is nothing for them.
+func (l *lane) deliver(records []topic.Record, next int64) {
 	takers := l.procs[:0:0]
 	for _, p := range l.procs {
-		if !p.broken.Load() {
+		if len(records) > 0 && p.admits(records) {
 			takers = append(takers, p)
 		}
 	}
@@ -101,11 +172,39 @@ func (l *lane) deliver(records []topic.Record) {
 		if i < len(takers)-1 {
 			mine = append([]topic.Record(nil), records...)
 		}
-		p.mu.Lock()
-		p.delivered += int64(len(records))
-		p.mu.Unlock()
-		p.Deliver(mine)
+		p.take(mine)
 	}
+	if len(records) > 0 && records[len(records)-1].Offset+1 == next {
+		return
+	}
+	for _, p := range l.procs {
+		if !p.broken.Load() && !p.off.Load() && next > p.next {
+			p.next = next
+			p.Pass(next)
+		}
+	}
+}
+
+// admits tells whether the processor takes any of the records; what it does not because it is off is read again from its next on.
+func (p *proc) admits(records []topic.Record) bool {
+	if p.broken.Load() || records[len(records)-1].Offset < max(p.skip, p.next) {
+		return false
+	}
+	return !p.off.Load()
+}
+
+// take delivers the records that the processor does not have yet: what another one missed is read again.
+func (p *proc) take(records []topic.Record) {
+	if from := max(p.skip, p.next); records[0].Offset < from {
+		records = records[sort.Search(len(records), func(i int) bool { return records[i].Offset >= from }):]
+	}
+	p.skip = 0
+	p.next = records[len(records)-1].Offset + 1
+	low, _ := p.Committable()
+	p.mu.Lock()
+	p.marks.add(records, low)
+	p.mu.Unlock()
+	p.Deliver(records)
 }
 
 // queued is what the slowest processor has not taken yet, in bytes.
@@ -128,10 +227,10 @@ func (l *lane) held() bool {
 	return false
 }
 
-// isBroken tells whether no processor of the lane takes records any more.
-func (l *lane) isBroken() bool {
+// idle tells whether no processor of the lane takes records now: all are broken or their agents paused.
+func (l *lane) idle() bool {
 	for _, p := range l.procs {
-		if !p.broken.Load() {
+		if !p.broken.Load() && !p.off.Load() {
 			return false
 		}
 	}
@@ -153,6 +252,7 @@ func (l *lane) committable() (low int64, ok bool) {
 }
 
 func (l *lane) drain() {
+	l.giveUp()
 	for _, p := range l.procs {
 		p.Drain()
 	}
@@ -203,25 +303,16 @@ func (l *lane) waiting() (list []string) {
 	return list
 }
 
-// count brings the metrics of a processor up to date. Called from time to time, not per record.
+// count brings the counts of a processor up to date. Called from time to time, not per record.
 func (p *proc) count(m *metrics) {
 	g := p.Progress()
-	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	settled := p.delivered - int64(g.Queued) - int64(g.Unsettled)
-	n := settled - p.counted
-	if n > 0 {
-		m.processed.WithLabelValues(p.def.Name, p.topic).Add(float64(n))
-		p.counted = settled
+	n := g.Taken - g.Passed - int64(g.Unsettled) - p.counted
+	if n <= 0 {
+		return
 	}
-	busy := g.Unsettled > 0
-	if busy && p.wasBusy {
-		p.busy += now.Sub(p.looked)
-	}
-	if n > 0 && p.busy > 0 {
-		m.runtime.WithLabelValues(p.def.Name).Observe(p.busy.Seconds() / float64(n))
-		p.busy = 0
-	}
-	p.looked, p.wasBusy = now, busy
+	m.processed.WithLabelValues(p.def.Name, p.topic).Add(float64(n))
+	p.tally.processed.Add(n)
+	p.counted += n
 }

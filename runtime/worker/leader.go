@@ -236,7 +236,7 @@ func (s *session) commit(ctx context.Context, name string, due time.Time) error 
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := r.group.Load().Commit(ctx, map[topic.Partition]int64{s.leader.partition: s.offset}, metadata(last)); err != nil {
+	if err := r.group.Load().Commit(ctx, map[topic.Partition]broker.Position{s.leader.partition: {Offset: s.offset, Metadata: metadata(last)}}); err != nil {
 		return fmt.Errorf("prove leadership: %w", err)
 	}
 	s.last = last

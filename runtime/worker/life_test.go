@@ -14,6 +14,7 @@ import (
 	"faust/runtime/agent"
 	"faust/runtime/app"
 	"faust/runtime/broker"
+	"faust/runtime/control"
 	"faust/runtime/topic"
 )
 
@@ -166,7 +167,7 @@ func TestFailingTaskDoesNotEndTheWorker(t *testing.T) {
 		a.Tasks = append(a.Tasks, &app.Task{Name: "broken", Run: func(context.Context) error { return errors.New("nil value") }})
 		r := w.start(a, noBroker(t)).operational()
 		synctest.Wait()
-		if !strings.Contains(r.log.String(), `task="task broken" err="nil value"`) {
+		if !strings.Contains(r.log.String(), `msg="task failed" task=broken err="nil value"`) {
 			t.Errorf("not reported\n%s", r.log)
 		}
 		select {
@@ -217,7 +218,7 @@ func TestStopCancelsTasks(t *testing.T) {
 				t.Errorf("cause %v", err)
 			}
 		}
-		if strings.Contains(r.log.String(), "task failed") {
+		if strings.Contains(r.log.String(), " failed\"") {
 			t.Errorf("a task that was cancelled did not fail\n%s", r.log)
 		}
 	})
@@ -516,6 +517,33 @@ func TestClientOfCommand(t *testing.T) {
 	})
 }
 
+// The limit of the settings holds for the topics that the app creates and for what it sends.
+func TestLargeMessages(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		const limit = 3 << 20
+		a := newApp("large")
+		declare(a, 1, "in")
+		a.Settings.MaxMessageBytes = limit
+		cfg := w.cfg
+		cfg.MaxMessageBytes = 0
+		send := func(n int) error {
+			return NewClient(Config{App: a, Broker: func(context.Context) (broker.Config, error) { return cfg, nil }}).Run(t.Context(), func(context.Context) error {
+				return a.Runtime().Send(t.Context(), &topic.Record{Topic: "in", Partition: topic.Any, Value: make([]byte, n)}, nil)
+			})
+		}
+		if err := send(limit); err != nil {
+			t.Error(err)
+		}
+		if err := send(limit + 2000); err == nil || !strings.Contains(err.Error(), "more than the limit of 3145728") {
+			t.Error(err)
+		}
+		if got := w.records("in", 1); len(got) != 1 || len(got[0].Value) != limit {
+			t.Errorf("%d records", len(got))
+		}
+	})
+}
+
 func TestClientThatOnlyComputes(t *testing.T) {
 	t.Parallel()
 	alone(t, func(t *testing.T, w *world) {
@@ -524,6 +552,32 @@ func TestClientThatOnlyComputes(t *testing.T) {
 		want := errors.New("its own")
 		if err := NewClient(cfg).Run(t.Context(), func(context.Context) error { return want }); !errors.Is(err, want) {
 			t.Error(err)
+		}
+	})
+}
+
+func TestClientThatDoesNotHear(t *testing.T) {
+	t.Parallel()
+	alone(t, func(t *testing.T, w *world) {
+		const given = 5 * time.Second
+		run := func(since time.Time, f func(context.Context) error) (time.Duration, error) {
+			cfg := Config{App: newApp("deaf"), Machine: &holder{since: since}}
+			noBroker(t)(&cfg)
+			ctx, cancel := context.WithTimeout(t.Context(), given)
+			defer cancel()
+			begun := time.Now()
+			err := NewClient(cfg).Run(ctx, f)
+			return time.Since(begun), err
+		}
+		stuck := make(chan struct{})
+		took, err := run(time.Now(), func(context.Context) error { <-stuck; return nil })
+		close(stuck)
+		if err == nil || !strings.Contains(err.Error(), "agent busy/0 runs at app.lua:12") || took < given || took > given+2*deafness {
+			t.Errorf("one that computes: %v after %s", err, took)
+		}
+		took, err = run(time.Now().Add(given), func(ctx context.Context) error { <-ctx.Done(); <-time.After(deafness); return ctx.Err() })
+		if !errors.Is(err, context.DeadlineExceeded) || took != given+deafness {
+			t.Errorf("one that heard: %v after %s", err, took)
 		}
 	})
 }
@@ -554,6 +608,9 @@ type holder struct{ since time.Time }
 
 func (h *holder) Holder() (string, string, time.Time, bool) {
 	return "agent busy/0", "app.lua:12", h.since, true
+}
+func (h *holder) Tasks() []control.Task {
+	return []control.Task{{Name: "agent busy/0", State: "running", Stack: []string{"app.lua:12"}}}
 }
 func (h *holder) Dump() string { return "agent busy/0: running at app.lua:12\n" }
 
@@ -627,5 +684,30 @@ func TestQuickRestart(t *testing.T) {
 			t.Errorf("after a graceful end the slot keeps member %q, %v", s.member(), err)
 		}
 		s.close()
+	})
+}
+
+// A worker whose group waits for a dead member says so, and for how long that may take.
+func TestWaitsForADeadMember(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		build := func() *app.App {
+			a := newApp("waits")
+			declare(a, 4, "in")
+			reads(a, "count", "in", each(func(context.Context, *agent.Event) error { return nil }))
+			return a
+		}
+		one := w.start(build()).operational()
+		if log := one.log.String(); strings.Contains(log, "waiting for the group") {
+			t.Error(log)
+		}
+		one.crash()
+		two := w.start(build()).operational()
+		if log := two.log.String(); !strings.Contains(log, "waiting for the group: a worker that died without leaving it is a member until its session is over") || !strings.Contains(log, "left=7s") {
+			t.Error(log)
+		}
+		if err := two.stop(); err != nil {
+			t.Error(err)
+		}
 	})
 }

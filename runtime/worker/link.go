@@ -31,6 +31,8 @@ type link struct {
 	log     *slog.Logger
 	metrics prometheus.Registerer // nil: none
 
+	stored atomic.Int64 // records of queue that the broker has
+
 	ctx    context.Context // of what is sent: it outlives the sender
 	cancel context.CancelCauseFunc
 	gauge  gauge
@@ -118,6 +120,10 @@ func (l *link) configureLocked(ctx context.Context) (broker.Config, error) {
 		if cfg.Metrics == nil {
 			cfg.Metrics = l.metrics
 		}
+		if cfg.MaxMessageBytes == 0 {
+			cfg.MaxMessageBytes = l.app.Settings.MaxMessageBytes
+		}
+		cfg.Compression = broker.Compression(l.app.Settings.Compression)
 		l.config = &cfg
 	}
 	return *l.config, nil
@@ -164,6 +170,13 @@ func (l *link) touch(ctx context.Context, name string) (*broker.Client, error) {
 		return c, nil
 	}
 	return c, l.ensure(ctx, []topic.Topic{t})
+}
+
+// knows tells whether a topic was made sure of.
+func (l *link) knows(name string) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.ensured[name]
 }
 
 // ensure creates topics that are missing. A difference that cannot be lived with is the error, the others are warned of.
@@ -236,6 +249,9 @@ func (l *link) queue(c *broker.Client, r *topic.Record, n int64, done func(topic
 // Stored implements broker.Receipt for what queue sends.
 func (l *link) Stored(s *broker.Sending, err error) {
 	l.gauge.give(s.Note.Size)
+	if err == nil {
+		l.stored.Add(1)
+	}
 	s.Note.Owner.(func(topic.Record, error))(s.Record(), err)
 }
 

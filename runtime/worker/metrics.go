@@ -21,8 +21,9 @@ type metrics struct {
 	taskErrors *prometheus.CounterVec // task
 	rebalances prometheus.Counter
 	requests   prometheus.Counter
+	late       *prometheus.CounterVec // table
 
-	lag, queued, unsettled, paused, broken, unsent, pending, holder *prometheus.Desc
+	lag, queued, unsettled, paused, off, broken, unsent, pending, holder, shards, copies, copyLag, recovering, stored, moment *prometheus.Desc
 }
 
 func newMetrics() *metrics {
@@ -40,7 +41,7 @@ func newMetrics() *metrics {
 		processed: counters("records_processed_total", "Records settled, by agent and topic.", "agent", "topic"),
 		failed:    counters("records_failed_total", "Failed events, by agent, topic and what was done.", "agent", "topic", "action"),
 		runtime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "faust", Name: "agent_record_seconds",
-			Help: "Time an agent takes per record, sampled while it is busy.", Buckets: prometheus.ExponentialBuckets(1e-6, 4, 14)}, []string{"agent"}),
+			Help: "Time an agent takes for an event, of a few events a second.", Buckets: prometheus.ExponentialBuckets(1e-6, 4, 14)}, []string{"agent"}),
 		sent:    counter("sends_total", "Records sent."),
 		refused: counter("sends_refused_total", "Records that the broker refused."),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "faust", Name: "commit_seconds",
@@ -51,17 +52,25 @@ func newMetrics() *metrics {
 		taskErrors: counters("task_failures_total", "Failed runs of tasks, timers, crontabs and hooks.", "task"),
 		rebalances: counter("rebalances_total", "Changes of the assignment."),
 		requests:   counter("requests_total", "Requests sent by ask."),
+		late:       counters("late_total", "Messages that came when a window of their time was closed.", "table"),
 
-		lag:       state("partition_lag", "Records of the partition that are not settled, as of the last fetch.", "topic", "partition"),
-		queued:    state("queued_bytes", "Bytes delivered and not yet taken.", "agent", "topic", "partition"),
-		unsettled: state("unsettled_records", "Records taken and not yet settled.", "agent", "topic", "partition"),
-		paused:    state("partition_paused", "1: fetching is paused because an agent lags.", "topic", "partition"),
-		broken:    state("partition_broken", "1: paused because too many events in a row failed.", "agent", "topic", "partition"),
-		unsent:    state("unsent_records", "Records sent and not yet stored."),
-		pending:   state("requests_waiting", "Requests that wait for an answer."),
-		holder:    state("lua_holder_seconds", "How long the task that runs Lua now has done so without waiting."),
+		lag:        state("partition_lag", "Records of the partition that are not settled, as of the last fetch.", "topic", "partition"),
+		queued:     state("queued_bytes", "Bytes delivered and not yet taken.", "agent", "topic", "partition"),
+		unsettled:  state("unsettled_records", "Records taken and not yet settled.", "agent", "topic", "partition"),
+		paused:     state("partition_paused", "1: fetching is paused because an agent lags, or because its agents are broken or paused.", "topic", "partition"),
+		off:        state("agent_paused", "1: a person paused the agent on this worker.", "agent"),
+		broken:     state("partition_broken", "1: paused because too many events in a row failed.", "agent", "topic", "partition"),
+		unsent:     state("unsent_records", "Records sent and not yet stored."),
+		pending:    state("requests_waiting", "Requests that wait for an answer."),
+		shards:     state("table_shards", "Partitions of the table that this worker has, recovered.", "table"),
+		copies:     state("table_copies", "Partitions of the table of which this worker keeps a copy for another one.", "table"),
+		copyLag:    state("table_copy_lag_records", "Records of the changelog that the copy has not taken.", "table", "partition"),
+		recovering: state("table_recovery_records", "Records of changelogs that are still to be read before tables are recovered."),
+		stored:     state("table_store_bytes", "What the tables take on this worker's disk."),
+		moment:     state("table_time_seconds", "How far time is in the table's partition, as seconds since 1970; without it, it is not known.", "table", "partition"),
+		holder:     state("lua_holder_seconds", "How long the task that runs Lua now has done so without waiting."),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.processed, m.failed, m.runtime, m.sent, m.refused, m.commit, m.commits, m.ticks, m.overruns, m.taskErrors, m.rebalances, m.requests)
+		m.processed, m.failed, m.runtime, m.sent, m.refused, m.commit, m.commits, m.ticks, m.overruns, m.taskErrors, m.rebalances, m.requests, m.late)
 	return m
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 
@@ -55,6 +56,43 @@ func (o *outbox) post(ctx context.Context, c *broker.Client, epoch int64, r *top
 	return nil
 }
 
+// change sends a record of a changelog in the current epoch. A broker that does not take it ends the worker: state cannot go on without.
+func (o *outbox) change(ctx context.Context, r *topic.Record, h *holding) error {
+	c, err := h.state.writer.connect(ctx)
+	if err != nil {
+		return err
+	}
+	note := broker.Note{Epoch: o.begin(), Size: size(r)}
+	if err := o.link.gauge.take(ctx, note.Size); err != nil {
+		o.end(note.Epoch)
+		return err
+	}
+	c.Post(o.link.ctx, r, (*changes)(h), &note)
+	return nil
+}
+
+// changes is a holding that hears of its changelog records.
+type changes holding
+
+// Stored implements broker.Receipt.
+func (h *changes) Stored(s *broker.Sending, err error) {
+	o := h.state.run.box
+	o.link.gauge.give(s.Note.Size)
+	if err != nil && !errors.Is(err, broker.ErrClosed) {
+		if broker.Missing(err) {
+			err = replacedError(h.key.table.Changelog.Name)
+		}
+		o.broken(err)
+		return
+	}
+	if err != nil { // the writer was fenced
+		h.unwritten.Store(true)
+	} else {
+		(*holding)(h).stored(s.Record().Offset)
+	}
+	o.end(s.Note.Epoch)
+}
+
 // Stored implements broker.Receipt for what post sends.
 func (o *outbox) Stored(s *broker.Sending, err error) {
 	o.link.gauge.give(s.Note.Size)
@@ -62,7 +100,11 @@ func (o *outbox) Stored(s *broker.Sending, err error) {
 		o.end(s.Note.Epoch)
 		return
 	}
-	cause := &agent.Cause{Record: s.Note.Origin}
+	cause := &agent.Cause{}
+	if s.Note.Origin != nil {
+		origin := *s.Note.Origin
+		cause.Record = &origin
+	}
 	cause.Agent, _ = s.Note.Owner.(*agent.Definition)
 	o.failed(s.Note.Epoch, s.Record(), cause, err)
 }
@@ -185,12 +227,12 @@ func (o *outbox) broken(err error) {
 func (o *outbox) refuse(ctx context.Context, epoch int64, r *topic.Record, cause *agent.Cause, err error) {
 	o.metrics.refused.Inc()
 	switch {
-	case isAnswer(r):
+	case agent.IsAnswer(r):
 		// Nobody waits for it any more: that is not the event's failure.
 		o.link.log.Debug("answer not delivered", "topic", r.Topic, "err", err)
 		o.end(epoch)
 		return
-	case isDeadLetter(r):
+	case agent.IsLetter(r):
 		o.shorten(ctx, epoch, r, cause, err)
 		return
 	case cause == nil || cause.Agent == nil:
@@ -225,19 +267,6 @@ func (s late) Send(ctx context.Context, r *topic.Record, cause *agent.Cause) err
 	return s.box.post(ctx, c, s.epoch, r, cause)
 }
 
-// isAnswer tells an answer to a request from other records.
-func isAnswer(r *topic.Record) bool {
-	_, correlated := r.Header(agent.HeaderCorrelation)
-	_, asks := r.Header(agent.HeaderReplyTo)
-	return correlated && !asks
-}
-
-func isDeadLetter(r *topic.Record) bool {
-	_, made := r.Header(agent.HeaderAgent)
-	_, positioned := r.Header(agent.HeaderOffset)
-	return made && positioned
-}
-
 // shorten sends a dead letter that the broker refused without its value and traceback: its headers name the record, which can be read
 // again at its place. If that is refused as well, the worker ends rather than lose it.
 func (o *outbox) shorten(ctx context.Context, epoch int64, r *topic.Record, cause *agent.Cause, err error) {
@@ -245,6 +274,17 @@ func (o *outbox) shorten(ctx context.Context, epoch int64, r *topic.Record, caus
 		o.broken(err)
 		return
 	}
+	short := shortened(r)
+	o.link.log.Warn("dead letter refused, stored without its message", "topic", r.Topic, "err", err)
+	if err := (late{o, epoch}).Send(ctx, &short, cause); err != nil {
+		o.broken(err)
+		return
+	}
+	o.end(epoch)
+}
+
+// shortened is a dead letter without its message.
+func shortened(r *topic.Record) topic.Record {
 	short := *r
 	short.Partition, short.Key, short.Value, short.Headers = topic.Any, nil, nil, nil
 	for _, h := range r.Headers {
@@ -252,10 +292,5 @@ func (o *outbox) shorten(ctx context.Context, epoch int64, r *topic.Record, caus
 			short.Headers = append(short.Headers, h)
 		}
 	}
-	o.link.log.Warn("dead letter refused, stored without its message", "topic", r.Topic, "err", err)
-	if err := (late{o, epoch}).Send(ctx, &short, cause); err != nil {
-		o.broken(err)
-		return
-	}
-	o.end(epoch)
+	return short
 }

@@ -6,16 +6,46 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"faust/runtime/agent"
 	"faust/runtime/app"
+	"faust/runtime/broker"
+	"faust/runtime/control"
 	"faust/runtime/topic"
 )
 
-var propertySeed = flag.Uint64("seed", 0, "the seed of the property test; 0: by the clock")
+var (
+	propertySeed = flag.Uint64("seed", 0, "the seed of a test that draws; 0: by the clock")
+	rounds       = flag.Int("rounds", 0, "how many seeds such a test tries, from -seed on; 0: one with -seed, else as many as it likes")
+)
+
+// games plays a game in a world for each of some seeds, which are all that it may depend on.
+func games(t *testing.T, runs int, play func(t *testing.T, w *world, seed uint64)) {
+	t.Helper()
+	t.Parallel()
+	base := *propertySeed
+	switch {
+	case *rounds > 0:
+		runs = *rounds
+	case base != 0:
+		runs = 1
+	}
+	if base == 0 {
+		base = uint64(time.Now().UnixNano())
+	}
+	for i := range runs {
+		seed := base + uint64(i)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			t.Logf("again: go test ./runtime/worker -run %s -seed %d", strings.Split(t.Name(), "/")[0], seed)
+			inWorld(t, func(t *testing.T, w *world) { play(t, w, seed) })
+		})
+	}
+}
 
 // model is what must be true of a run, however workers come and go: every record is handled, what a record caused is stored before
 // its offset is committed, and a failed event leaves nothing behind.
@@ -27,6 +57,7 @@ type model struct {
 	mu       sync.Mutex
 	alive    []*running // and those that ended
 	handled  map[string]int
+	looked   map[string]bool
 	poisoned map[string]bool // fail for ever: dead letters
 }
 
@@ -35,30 +66,16 @@ const (
 	propertyRecords    = 1500
 )
 
-// TestNothingLostNothingEarly runs a changing set of workers that crash, fail, stop and come back over thousands of records.
+// TestNothingLostNothingEarly runs a changing set of workers that crash, fail, stop and come back, and whose agents are paused and resumed, over thousands of
+// records.
 func TestNothingLostNothingEarly(t *testing.T) {
-	t.Parallel()
-	base := *propertySeed
-	runs := 4
-	if base == 0 {
-		base = uint64(time.Now().UnixNano())
-	} else {
-		runs = 1
-	}
-	for i := range runs {
-		seed := base + uint64(i)
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			t.Logf("again: go test -run TestNothingLost -seed %d", seed)
-			inWorld(t, func(t *testing.T, w *world) { property(t, w, seed) })
-		})
-	}
+	games(t, 4, property)
 }
 
 func property(t *testing.T, w *world, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var lock sync.Mutex
-	m := &model{t: t, w: w, handled: map[string]int{}, poisoned: map[string]bool{}, rand: func(n int) int {
+	m := &model{t: t, w: w, handled: map[string]int{}, looked: map[string]bool{}, poisoned: map[string]bool{}, rand: func(n int) int {
 		lock.Lock()
 		defer lock.Unlock()
 		return r.IntN(n)
@@ -98,8 +115,20 @@ func property(t *testing.T, w *world, seed uint64) {
 				t.Errorf("stop: %v", err)
 			}
 		}
+		for _, r := range workers {
+			if panel, name := r.worker.Control(), []string{"copy", "look"}[m.rand(2)]; panel != nil {
+				m.act(panel, name)
+			}
+		}
 		if step == 12 {
 			w.produce("in", propertyPartitions, propertyRecords/2, propertyRecords/2)
+		}
+	}
+	for _, r := range workers {
+		if panel := r.worker.Control(); panel != nil {
+			if err := errors.Join(panel.Resume("copy"), panel.Resume("look")); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 	begin()
@@ -137,6 +166,20 @@ func property(t *testing.T, w *world, seed uint64) {
 		}
 	}
 	m.complete()
+}
+
+// act pauses or resumes an agent, or leaves it alone.
+func (m *model) act(panel control.Worker, name string) {
+	act := panel.Pause
+	switch m.rand(4) {
+	case 0:
+		act = panel.Resume
+	case 1, 2:
+		return
+	}
+	if err := act(name); err != nil {
+		m.t.Error(err)
+	}
 }
 
 // reap removes members of the group that no living worker is, one session after they were seen first. Kafka does that; the broker of
@@ -194,6 +237,9 @@ func (m *model) app() *app.App {
 	d.Concurrency = 1 + m.rand(4)
 	d.Policy = agent.RetryPolicy{Attempts: 2, Backoff: []time.Duration{10 * time.Millisecond}}
 	reads(a, "look", "in", each(func(ctx context.Context, ev *agent.Event) error {
+		m.mu.Lock()
+		m.looked[string(ev.Value)] = true
+		m.mu.Unlock()
 		if m.rand(50) == 0 {
 			<-time.After(time.Duration(m.rand(20)) * time.Millisecond)
 		}
@@ -241,7 +287,8 @@ func (m *model) early() {
 	m.t.Helper()
 	offsets := map[int32]int64{}
 	for p := range int32(propertyPartitions) {
-		offsets[p], _ = m.w.committed("property", topic.Partition{Topic: "in", ID: p})
+		at, metadata := m.w.committed("property", topic.Partition{Topic: "in", ID: p})
+		offsets[p] = placesOf(broker.Position{Offset: at, Metadata: metadata}).at("copy", at).Low
 	}
 	out, dead := m.stored() // after the offsets were read
 	for p, end := range offsets {
@@ -267,6 +314,8 @@ func (m *model) complete() {
 			m.t.Errorf("record %s fails always: %d copies, %d dead letters", value, out[value], dead[value])
 		case !m.poisoned[value] && out[value]+dead[value] == 0:
 			m.t.Errorf("record %s is lost", value)
+		case !m.looked[value]:
+			m.t.Errorf("record %s did not reach the agent that looks", value)
 		case out[value] > m.handled[value]:
 			m.t.Errorf("record %s: %d copies of %d handled events", value, out[value], m.handled[value])
 		}

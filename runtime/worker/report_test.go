@@ -14,7 +14,7 @@ import (
 // TestFailureIsNamed: what failed is an event, or the agent with no event in hand; nothing is tried again that was not there.
 func TestFailureIsNamed(t *testing.T) {
 	t.Parallel()
-	event := &agent.Event{Record: topic.Record{Topic: "orders", Partition: 2, Offset: 7, Key: []byte("k")}}
+	event := &agent.Event{Record: &topic.Record{Topic: "orders", Partition: 2, Offset: 7, Key: []byte("k")}}
 	for _, c := range []struct {
 		event  *agent.Event
 		action agent.Action
@@ -26,7 +26,7 @@ func TestFailureIsNamed(t *testing.T) {
 		{nil, agent.Skip, `level=ERROR msg="agent failed after its loop" agent=a err=boom`},
 	} {
 		var out bytes.Buffer
-		r := &reporter{log: slog.New(slog.NewTextHandler(&out, nil)), metrics: newMetrics()}
+		r := &reporter{log: slog.New(slog.NewTextHandler(&out, nil)), metrics: newMetrics(), failures: newFailures(nil)}
 		r.Failed(&agent.Definition{Name: "a"}, c.event, errors.New("boom"), c.action, 3)
 		if got := strings.TrimSpace(out.String()); !strings.HasSuffix(got, c.want) {
 			t.Errorf("got  %s\nwant %s", got, c.want)

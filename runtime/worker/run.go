@@ -12,7 +12,10 @@ import (
 	"faust/runtime/agent"
 	"faust/runtime/app"
 	"faust/runtime/broker"
+	"faust/runtime/control"
+	"faust/runtime/table"
 	"faust/runtime/topic"
+	"faust/runtime/web"
 )
 
 // run is one execution of a worker. It implements app.Runtime.
@@ -29,35 +32,46 @@ type run struct {
 	kill context.CancelCauseFunc
 
 	metrics  *metrics
+	tallies  map[string]*tally // by agent
+	failures *failures
 	report   *reporter
 	link     *link
+	outage   *outage
 	box      *outbox
+	exact    *exact         // nil: at least once
 	tasks    *taskSet       // of the script
 	inner    sync.WaitGroup // goroutines of the worker itself
 	hooks    *serial
 	fetch    *fetcher
 	leader   *leader
 	watch    *watchdog
+	finder   *control.Finder
+	api      *web.API
 	site     *site
+	door     *door
 	slot     *slot
+	url      string // at which other workers reach this one; set before the group is joined
 	group    atomic.Pointer[broker.Group]
-	channels []*lane       // of agents that read a channel
+	state    *state
+	clocks   *clocks
+	verbs    chan struct{} // held during a commit
 	stage    chan struct{} // held while offsets are stored
 	joined   chan struct{} // closed when group is set
 	first    chan struct{} // closed at the first assignment
 	once     sync.Once
 
-	mu          sync.Mutex
-	reason      error // why the worker stops
+	mu          sync.Mutex // also of site and slot, for those who look while they are opened
+	reason      error      // why the worker stops
 	operational bool
 	stopping    bool
 	joining     bool // the stop waits for tasks now
+	transport   string
 }
 
 func newRun(ctx context.Context, cfg Config) *run {
 	r := &run{
 		cfg: cfg, app: cfg.App, set: cfg.App.Settings, log: cfg.Logger, begun: time.Now(),
-		metrics: newMetrics(), stage: make(chan struct{}, 1), joined: make(chan struct{}), first: make(chan struct{}),
+		metrics: newMetrics(), verbs: make(chan struct{}, 1), stage: make(chan struct{}, 1), joined: make(chan struct{}), first: make(chan struct{}),
 	}
 	r.soft, r.end = context.WithCancelCause(ctx)
 	lasting := context.WithoutCancel(ctx)
@@ -65,15 +79,35 @@ func newRun(ctx context.Context, cfg Config) *run {
 	r.tasks = newTaskSet(lasting)
 	r.hooks = &serial{name: "hooks", tasks: r.tasks}
 	r.fetch = newFetcher(r)
-	r.report = &reporter{log: r.log, metrics: r.metrics, breaks: r.fetch.breaks, broken: map[brokenKey]string{}}
+	r.failures = newFailures(cfg.Faults)
+	r.tallies = map[string]*tally{}
+	for _, d := range r.app.Agents {
+		r.tallies[d.Name] = &tally{seconds: r.metrics.runtime.WithLabelValues(d.Name)}
+	}
+	r.report = &reporter{
+		log: r.log, metrics: r.metrics, tallies: r.tallies, failures: r.failures, breaks: r.fetch.breaks, broken: map[brokenKey]string{},
+	}
 	r.link = newLink(cfg, r.metrics.registry)
+	r.outage = &outage{link: r.link, always: true, well: r.seeEnds, ends: func(err error, _ time.Duration) bool {
+		if lost(err) {
+			r.halt(err)
+		}
+		return lost(err)
+	}}
 	r.box = &outbox{
 		link: r.link, metrics: r.metrics, report: r.report, version: r.set.Version, fail: r.halt,
 		refused: &serial{name: "refused records", tasks: r.tasks},
 	}
 	r.leader = newLeader(r)
+	r.state = newState(r)
+	r.clocks = newClocks(r)
+	if r.set.ProcessingGuarantee == app.ExactlyOnce {
+		r.exact = newExact(r)
+	}
 	r.watch = &watchdog{machine: cfg.Machine, log: r.log}
 	r.metrics.registry.MustRegister(&states{r})
+	r.finder = control.NewFinder([]control.Looker{looker{&panel{r}}}, control.Access{Token: r.set.WebToken, Dial: cfg.Dial})
+	r.api = web.NewAPI(web.APIConfig{Worker: &panel{r}, Console: cfg.Console, Live: r.live, Ready: r.checks, Logger: r.log})
 	return r
 }
 
@@ -89,18 +123,25 @@ func (r *run) halt(err error) {
 
 // start does everything up to the tasks. It returns early, without an error, when the stop begins meanwhile.
 func (r *run) start() error {
-	site, err := r.openSite()
-	if err != nil {
+	if err := r.enter(); err != nil {
 		return err
 	}
-	r.site = site
-	info := Info{Transport: "none (no topics)", Web: site.url()}
+	info := Info{Transport: "none (no topics)", Web: r.site.url()}
+	if r.slot != nil {
+		info.Slot = r.slot.name
+	}
 	r.inner.Go(func() { r.watch.run(r.soft) })
+	r.inner.Go(func() { r.keepTally(r.soft) })
 	if r.needsBroker() {
-		if err := r.prepare(&info); err != nil {
+		cfg, err := r.link.configure(r.soft)
+		if err != nil {
 			return err
 		}
+		info.Transport = transport(cfg)
 	}
+	r.mu.Lock()
+	r.transport = info.Transport
+	r.mu.Unlock()
 	if f := r.cfg.Events.Started; f != nil {
 		f(info)
 	}
@@ -127,20 +168,32 @@ func (r *run) needsBroker() bool {
 // consumes tells whether the worker is a member of the group.
 func (r *run) consumes() bool { return len(r.topics()) > 0 }
 
-// prepare finds the cluster and takes the slot in the data directory.
-func (r *run) prepare(info *Info) error {
-	cfg, err := r.link.configure(r.soft)
+// enter takes the slot in the data directory and opens what the worker is looked into through: its socket there and its web server.
+func (r *run) enter() error {
+	slot, err := r.takeSlot()
 	if err != nil {
 		return err
 	}
-	info.Transport = transport(cfg)
-	if r.set.Datadir == "" {
-		return nil
+	r.mu.Lock()
+	r.slot = slot
+	r.mu.Unlock()
+	if slot != nil && slot.copied {
+		r.log.Warn("the data directory is a copy of another worker's: this worker has an identity of its own from now on", "folder", slot.dir)
 	}
-	if r.slot, err = openSlot(r.set.Datadir, r.set.GroupID()); err != nil {
+	if r.exact != nil && slot != nil {
+		r.exact.id = r.set.GroupID() + "-" + slot.state.UUID // whoever has the slot next ends what this worker leaves open
+	}
+	if err := r.state.open(); err != nil {
 		return err
 	}
-	info.Slot = r.slot.name
+	site, err := r.openSite()
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.site = site
+	r.mu.Unlock()
+	r.door = r.openDoor()
 	return nil
 }
 
@@ -153,9 +206,15 @@ func (r *run) join() error {
 	if err := r.link.ensure(r.soft, declaredTopics(r.app)); err != nil {
 		return err
 	}
-	r.inner.Go(func() { r.watchBroker(r.soft) })
+	r.inner.Go(func() { r.outage.watch(r.soft) })
 	if !r.consumes() {
 		return nil
+	}
+	if err := r.state.prepare(r.soft, client); err != nil {
+		return err
+	}
+	if err := r.clocks.prepare(r.soft, client); err != nil {
+		return err
 	}
 	if r.slot != nil && r.slot.member() != "" {
 		// the worker that had this slot died: its partitions need not wait for its session to end
@@ -163,8 +222,18 @@ func (r *run) join() error {
 			r.log.Debug("dead member not removed from the group", "err", err)
 		}
 	}
+	if r.exact != nil {
+		// what this slot's last worker left open would hold up the recovery of its tables
+		if err := r.exact.begin(r.soft); err != nil {
+			return err
+		}
+	}
 	cfg, err := r.link.configure(r.soft)
 	if err != nil {
+		return err
+	}
+	r.url = r.advertise(r.soft, cfg.Seeds)
+	if err := r.state.standby.open(cfg); err != nil {
 		return err
 	}
 	group, err := broker.Join(r.soft, cfg, r.groupConfig())
@@ -173,13 +242,55 @@ func (r *run) join() error {
 	}
 	r.group.Store(group)
 	close(r.joined)
+	r.labour(group, client)
+	r.awaitFirst(group)
+	r.state.awaitGlobals(r.soft)
+	return nil
+}
+
+// tellJoining is how often it is said that the group has not answered yet.
+const tellJoining = 3 * time.Second
+
+// awaitFirst waits for the first assignment and that its tables are here, or for the stop. A group of which a member has died answers when that one's session is over.
+func (r *run) awaitFirst(group *broker.Group) {
+	begun := time.Now()
+	ticker := time.NewTicker(tellJoining)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.first:
+			return
+		case <-r.soft.Done():
+			return
+		case <-ticker.C:
+		}
+		if _, generation := group.Member(); generation > 0 {
+			continue // what takes its time now says so itself
+		}
+		waited := time.Since(begun)
+		if left := r.session() - waited; left > 0 {
+			r.log.Info("waiting for the group: a worker that died without leaving it is a member until its session is over", "left", left.Round(time.Second))
+		} else {
+			r.log.Warn("waiting for the group: it has not answered yet", "waited", waited.Round(time.Second))
+		}
+	}
+}
+
+// labour starts the worker's own goroutines that go with the membership.
+func (r *run) labour(group *broker.Group, client *broker.Client) {
 	r.inner.Go(func() { r.guard(r.fetch.loop(r.soft, group)) })
 	r.inner.Go(func() { r.guard(r.commitLoop(r.soft)) })
-	select {
-	case <-r.first:
-	case <-r.soft.Done():
+	r.inner.Go(func() { r.sweep(r.soft, client) })
+	if r.clocks.used() {
+		r.inner.Go(func() { r.guard(r.clocks.keep(r.soft)) })
 	}
-	return nil
+	if r.state.used() {
+		r.inner.Go(func() { r.state.watch(r.work) })
+		r.inner.Go(func() { r.state.watchTopics(r.soft, client) })
+	}
+	if r.exact != nil {
+		r.inner.Go(func() { r.exact.watch(r.soft) })
+	}
 }
 
 // guard ends the worker if err is not nil.
@@ -211,9 +322,11 @@ func (r *run) startChannels() {
 		if d.Channel == nil {
 			continue
 		}
-		l := r.newLane(topic.Partition{Topic: d.Channel.Name()}, []*agent.Definition{d}, -1)
-		r.startLane(l)
-		r.channels = append(r.channels, l)
+		r.fetch.change(func(map[topic.Partition]*lane) {
+			l := r.newLane(topic.Partition{Topic: d.Channel.Name()}, []*agent.Definition{d}, broker.Position{Offset: -1})
+			r.startLane(l)
+			r.fetch.channels = append(r.fetch.channels, l)
+		})
 	}
 }
 
@@ -293,6 +406,49 @@ func (r *run) Request(ctx context.Context, rec *topic.Record, answer func(topic.
 func (r *run) Go(ctx context.Context, name string, f func(ctx context.Context)) {
 	r.tasks.run(ctx, name, f)
 }
+
+// Shard implements app.Runtime.
+func (r *run) Shard(t *table.Definition, partition int32) *table.Shard {
+	return r.state.shard(t, partition)
+}
+
+// Await implements app.Runtime.
+func (r *run) Await(ctx context.Context, t *table.Definition, partition int32) error {
+	return r.state.await(ctx, shardKey{t, partition})
+}
+
+// Shards implements app.Runtime.
+func (r *run) Shards(t *table.Definition) []*table.Shard { return r.state.shards(t) }
+
+// Partitions implements app.Runtime.
+func (r *run) Partitions(t *table.Definition) int32 { return r.state.partitions(t) }
+
+// Home implements app.Runtime.
+func (r *run) Home(t *table.Definition, partition int32) (string, error) {
+	return r.state.home(t, partition)
+}
+
+// Copy implements app.Runtime.
+func (r *run) Copy(t *table.Definition, partition int32) *table.Shard {
+	return r.state.copy(t, partition)
+}
+
+// CopyHomes implements app.Runtime.
+func (r *run) CopyHomes(t *table.Definition, partition int32) []string {
+	return r.state.copyHomes(t, partition)
+}
+
+// Everywhere implements app.Runtime.
+func (r *run) Everywhere(ctx context.Context, t *table.Definition) (app.Walk, error) {
+	w, err := r.finder.Walk(ctx, control.Slicing{Table: t.Name, Now: true})
+	if err != nil {
+		return nil, err
+	}
+	return walking(w), nil
+}
+
+// TaskFailed implements app.Runtime.
+func (r *run) TaskFailed(ctx context.Context, name string, err error) { r.report.task(ctx, name, err) }
 
 // Stop implements app.Runtime.
 func (r *run) Stop(code int) { r.halt(&app.Exit{Code: code}) }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"time"
 
 	"faust/runtime/web"
 )
@@ -26,6 +27,7 @@ func (r *run) openSite() (*site, error) {
 	server, err := web.Open(web.Config{
 		Pages: r.app.Pages, Bind: r.set.WebBind, Port: r.set.WebPort, Explicit: explicit, Token: r.set.WebToken,
 		Logger: r.log, Registry: r.metrics.registry, Live: r.live, Ready: r.checks, Listen: r.cfg.Listen,
+		API: r.api, Failed: r.report.page, Dial: r.cfg.Dial,
 		Development: r.cfg.Render != nil, Render: r.cfg.Render, Grace: max(r.set.Grace/4, minRest),
 	})
 	if err != nil {
@@ -77,6 +79,12 @@ func (r *run) checks() []web.Check {
 		list = append(list, check("partitions", condition(operational && r.member(), "no partitions assigned yet")))
 		list = append(list, check("agents", condition(len(r.report.reasons()) == 0, strings.Join(r.report.reasons(), "; "))))
 	}
+	if r.state.used() {
+		list = append(list, check("tables", r.state.waits()))
+	}
+	if off := slices.Sorted(maps.Keys(r.fetch.pausedAgents())); len(off) > 0 {
+		list = append(list, web.Check{Name: "paused", OK: true, Reason: "paused by a person: agent " + strings.Join(off, ", agent ")})
+	}
 	return list
 }
 
@@ -105,18 +113,5 @@ func (r *run) member() bool {
 	return member != ""
 }
 
-// brokerUp asks the broker for something small, with little patience.
-func (r *run) brokerUp() error { return r.brokerAnswers(r.work) }
-
-func (r *run) brokerAnswers(ctx context.Context) error {
-	client := r.link.client.Load()
-	if client == nil {
-		return errors.New("not connected yet")
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	if _, err := client.Partitions(ctx, declaredTopics(r.app)[0].Name); err != nil {
-		return fmt.Errorf("the broker does not answer: %w", err)
-	}
-	return nil
-}
+// brokerUp looks whether the broker can be used. What it sees, the log says too.
+func (r *run) brokerUp() error { return r.outage.look(r.work) }

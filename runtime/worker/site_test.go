@@ -19,9 +19,20 @@ import (
 // get asks the worker's web server over the virtual network.
 func get(t *testing.T, net *kfake.VirtualNetwork, path string) (int, string) {
 	t.Helper()
+	r, err := http.NewRequest("GET", "http://127.0.0.1:6066"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, text, _ := do(t, net, r)
+	return code, text
+}
+
+// do sends a request over the virtual network.
+func do(t *testing.T, net *kfake.VirtualNetwork, r *http.Request) (int, string, http.Header) {
+	t.Helper()
 	transport := &http.Transport{DialContext: net.DialContext, DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport}).Get("http://127.0.0.1:6066" + path)
+	resp, err := transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +41,7 @@ func get(t *testing.T, net *kfake.VirtualNetwork, path string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, string(text)
+	return resp.StatusCode, string(text), resp.Header
 }
 
 func TestHealthAndMetrics(t *testing.T) {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func (r *run) stop() error {
 	go func() { defer close(told); r.tellWaiting(over) }()
 
 	left := func() time.Duration { return max(time.Until(deadline), minRest) }
-	lanes := append(r.fetch.snapshot(), r.channels...)
+	lanes := r.fetch.all()
 	ended := drainLanes(lanes, left()*3/4, left()/8, errGrace)
 	var stuck []string
 	if !ended {
@@ -43,21 +44,28 @@ func (r *run) stop() error {
 	r.mu.Lock()
 	r.joining = true
 	r.mu.Unlock()
+	r.api.Close()     // a console would wait for what does not come any more
 	r.hooks.wait(ctx) // partitions_revoked
 	r.tasks.cancel(errStopping)
 	if r.tasks.join(ctx) != nil {
 		ended = false
 		stuck = append(stuck, r.tasks.waiting()...)
 	}
+	r.finder.Close()
 	r.site.close()
-	if err := r.link.flush(ctx); err != nil {
+	r.door.close()
+	if err := r.outage.explains(r.link.flush(ctx)); err != nil {
 		r.guard(fmt.Errorf("flush: %w", err))
 	}
 	if !ended {
 		r.log.Error("stopped without waiting any longer", "waiting", stuck)
 		r.log.Error("where tasks stand", "dump", r.dump())
 	}
+	if r.exact != nil {
+		r.exact.end(ctx)
+	}
 	r.link.close(ctx)
+	r.state.close()
 	if r.slot != nil {
 		r.slot.close()
 	}
@@ -76,12 +84,19 @@ func (r *run) leave(left func() time.Duration) {
 		return
 	}
 	lanes := r.fetch.snapshot()
-	r.count(append(lanes, r.channels...))
+	r.count(r.fetch.all())
 	ctx, cancel := context.WithTimeout(context.Background(), left())
 	defer cancel()
-	if err := r.commit(ctx, lanes); err != nil {
+	if err := r.outage.explains(r.commitLast(ctx, lanes)); errors.Is(err, errReset) {
+		r.log.Warn("stopped after a transaction that was not committed, its events are done again by the next worker")
+	} else if err != nil {
 		r.guard(fmt.Errorf("last commit: %w", err))
+		for _, l := range lanes {
+			l.gone.Store(true) // it is not tried again when the partitions are given back
+		}
 	}
+	ctx, cancel = context.WithTimeout(context.Background(), left()) // the commit may have used it up
+	defer cancel()
 	if err := group.Leave(ctx); err != nil {
 		r.log.Warn("group not left", "err", err)
 		return
@@ -105,7 +120,7 @@ func (r *run) result(stuck []string) error {
 
 // waiting names what a stop waits for.
 func (r *run) waiting() []string {
-	list := waitingLanes(append(r.fetch.snapshot(), r.channels...))
+	list := waitingLanes(r.fetch.all())
 	r.mu.Lock()
 	joining := r.joining
 	r.mu.Unlock()

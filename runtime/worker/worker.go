@@ -15,6 +15,9 @@ import (
 
 	"faust/runtime/app"
 	"faust/runtime/broker"
+	"faust/runtime/control"
+	"faust/runtime/store"
+	"faust/runtime/web"
 )
 
 // Machine is what a worker needs to know of the script engine: who runs and who waits. luabind's VM fits through cli.
@@ -23,6 +26,8 @@ type Machine interface {
 	Holder() (task, place string, since time.Time, ok bool)
 	// Dump writes where every task stands, for USR1.
 	Dump() string
+	// Tasks tells where every task stands.
+	Tasks() []control.Task
 }
 
 // Config is what a worker runs and with what. The broker is found lazily: an app without topics opens none.
@@ -32,8 +37,22 @@ type Config struct {
 	Machine Machine                                          // nil: no watchdog
 	Logger  *slog.Logger                                     // nil: nothing is logged
 	Listen  func(network, addr string) (net.Listener, error) // of the web server; nil: net.Listen
+	Dial    web.Dial                                         // to the web servers of other workers; nil: the network
 	Render  func(err error) string                           // what a browser on this machine is shown of a page's uncaught error; nil: nothing
 	Events  Events
+	Program string          // the version of the program, for the status
+	Console control.Console // nil: nobody can type into this worker
+	Faults  Faults          // nil: errors say all in their text
+	// Log calls f with the lines that are logged from now on at a level or above until stop is called; nil: they cannot be followed.
+	Log func(level string, f func(control.Line)) (stop func(), err error)
+	// Socket makes the socket through which this worker is looked into, in the folder of its slot; nil: control.Listen.
+	Socket func(dir string) (net.Listener, error)
+	// Store keeps the state of tables, and stays open; nil: one in the folder of the slot, or in memory if there is none.
+	Store store.Store
+	// CheckpointInterval is how long what is committed of tables may wait before it goes into the store: that much of the changelogs a worker that died reads again; 0: 10 s.
+	CheckpointInterval time.Duration
+	// Between is for tests that let workers die or hang: called between the verbs of a commit, which an error ends; nil in every other program.
+	Between func(Moment) error
 }
 
 // Events tell the caller what it may want to show. Fields may be nil.
@@ -76,6 +95,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	<-r.soft.Done()
 	return r.stop()
+}
+
+// Control is what looks into the worker and acts on it; nil before Run.
+func (w *Worker) Control() control.Worker {
+	if r := w.current.Load(); r != nil {
+		return &panel{r}
+	}
+	return nil
 }
 
 // Dump writes where every task stands and each partition's progress. It may be called at any time, from any goroutine.

@@ -2,8 +2,12 @@ package worker
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"faust/runtime/agent"
 	"faust/runtime/app"
@@ -50,4 +54,28 @@ func TestOrderAndCommit(t *testing.T) {
 			t.Errorf("%d copies", len(got))
 		}
 	})
+}
+
+func TestLeftBehind(t *testing.T) {
+	t.Parallel()
+	datadir := filepath.Join(t.TempDir(), "a[b]*")
+	for _, member := range []string{"one", "", "two"} {
+		s, err := openSlot(datadir, "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.close()
+		if err := s.keep(member); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(datadir, "shop/1/worker.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"one": "0", "two": "2"}, LeftBehind(datadir, "shop")); diff != "" {
+		t.Error(diff)
+	}
+	if got := LeftBehind(datadir, "other"); len(got) != 0 {
+		t.Error(got)
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -31,7 +32,8 @@ type sample struct {
 // startBroker runs the embedded broker in a process of its own and waits for its address.
 func (b *bench) startBroker(ctx context.Context) (end func(), err error) {
 	cmd := exec.CommandContext(ctx, b.faust, "broker", "--port", "0", "--datadir", filepath.Join(b.dir, "data"))
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer // shown if it fails
+	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -57,7 +59,7 @@ func (b *bench) startBroker(ctx context.Context) (end func(), err error) {
 		}
 	}
 	end()
-	return nil, fmt.Errorf("the broker said no address")
+	return nil, fmt.Errorf("the broker said no address\n%s", said.Bytes())
 }
 
 // prepare makes the topics and fills withdrawals.
@@ -69,68 +71,99 @@ func (b *bench) prepare(ctx context.Context) error {
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	retention := "-1"
-	for _, t := range []string{"withdrawals", "priced", "copied", "produced"} {
+	topics := []string{"withdrawals", "priced", "copied", "produced", "go-sums"}
+	for _, keys := range b.manyKeys() {
+		topics = append(topics, "withdrawals-"+keys)
+	}
+	for _, t := range topics {
 		_, _ = adm.DeleteTopics(ctx, t)
 		if _, err := adm.CreateTopic(ctx, 8, 1, map[string]*string{"retention.ms": &retention}, t); err != nil {
 			return fmt.Errorf("create %s: %w", t, err)
 		}
 	}
-	return fill(ctx, b.broker, "withdrawals", b.records)
+	for _, keys := range b.manyKeys() {
+		n, err := strconv.Atoi(keys)
+		if err != nil {
+			return fmt.Errorf("-keys: %w", err)
+		}
+		if b.only == "" || strings.Contains(b.only, "sum-"+keys) {
+			if err := fill(ctx, b.broker, "withdrawals-"+keys, b.records, n); err != nil {
+				return err
+			}
+		}
+	}
+	return fill(ctx, b.broker, "withdrawals", b.records, 500)
 }
 
 // measure runs one case in a process of its own and reads its resource usage.
 func (b *bench) measure(ctx context.Context, name string, round int) (sample, error) {
 	group := fmt.Sprintf("%s-%d", name, round)
 	n := strconv.Itoa(b.records)
+	plain, exact := strings.CutSuffix(name, "-exact")
+	work, keys, _ := strings.Cut(plain, "-")
+	if strings.HasPrefix(name, "go-") {
+		work, keys = name, ""
+	}
 	faust := append([]string{"run", b.script, "--broker", "kafka://" + b.broker, "--datadir", filepath.Join(b.dir, "state")}, strings.Fields(b.flags)...)
 	var cmd *exec.Cmd
 	wait := false
-	switch name {
+	switch work {
 	case "produce":
 		cmd = exec.CommandContext(ctx, b.faust, append(faust, "produce", n)...)
-	case "filter", "map", "forward":
+	case "filter", "map", "forward", "sum", "group_by", "window", "window_by":
 		cmd = exec.CommandContext(ctx, b.faust, append(faust, "worker")...)
-		group = fmt.Sprintf("bench-%s%d", name, round)
+		group = fmt.Sprintf("bench-%s%s%d", work, keys, round)
+		if exact {
+			group += "-exact"
+		}
 		wait = true
 	default:
 		self, err := os.Executable()
 		if err != nil {
 			return sample{}, err
 		}
-		cmd = exec.CommandContext(ctx, self, "child", name, b.broker, group, n)
+		cmd = exec.CommandContext(ctx, self, "child", name, b.broker, group, n, source(name))
 	}
-	cmd.Env = append(os.Environ(), "WORK="+name, "RUN="+strconv.Itoa(round))
-	cmd.Stderr = os.Stderr
+	cmd.Env = append(os.Environ(), "WORK="+work, "RUN="+keys+strconv.Itoa(round), "TOPIC="+source(name))
+	if exact {
+		cmd.Env = append(cmd.Env, "FAUST_PROCESSING_GUARANTEE=exactly_once", "FAUST_ID="+group)
+	}
+	var said bytes.Buffer // shown if it fails
+	cmd.Stderr = &said
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return sample{}, err
 	}
 	if wait {
-		if err := b.untilCommitted(ctx, group); err != nil {
+		if err := b.untilCommitted(ctx, group, source(name), name == "group_by" || name == "window_by"); err != nil {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
-			return sample{}, err
+			return sample{}, fmt.Errorf("%w\n%s", err, said.Bytes())
 		}
 		_ = cmd.Process.Signal(os.Interrupt)
 	}
 	took := time.Since(start)
 	if err := cmd.Wait(); err != nil {
-		return sample{}, err
+		return sample{}, fmt.Errorf("%w\n%s", err, said.Bytes())
 	}
 	if !wait {
 		took = time.Since(start)
 	}
-	ru := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return b.sampled(cmd.ProcessState, took), nil
+}
+
+// sampled is what a process that has ended took for all records.
+func (b *bench) sampled(p *os.ProcessState, took time.Duration) sample {
+	cpu := p.UserTime() + p.SystemTime()
 	return sample{
 		cpu:  cpu.Seconds() / float64(b.records) * 1e6,
 		rate: float64(b.records) / took.Seconds(),
-		rss:  ru.Maxrss / 1024,
-	}, nil
+		rss:  p.SysUsage().(*syscall.Rusage).Maxrss / 1024,
+	}
 }
 
-// untilCommitted waits until the group has committed every record of withdrawals.
-func (b *bench) untilCommitted(ctx context.Context, group string) error {
+// untilCommitted waits until the group has committed every record of a topic, or of the one that they pass through.
+func (b *bench) untilCommitted(ctx context.Context, group, topic string, passes bool) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(b.broker))
 	if err != nil {
 		return err
@@ -145,7 +178,7 @@ func (b *bench) untilCommitted(ctx context.Context, group string) error {
 		var sum int64
 		if offsets, err := adm.FetchOffsets(ctx, group); err == nil {
 			offsets.Each(func(o kadm.OffsetResponse) {
-				if o.Topic == "withdrawals" {
+				if o.Topic == topic && !passes || strings.HasSuffix(o.Topic, "-repartition") {
 					sum += o.At
 				}
 			})
@@ -163,7 +196,7 @@ func (b *bench) untilCommitted(ctx context.Context, group string) error {
 
 func report(names []string, samples map[string][]sample) {
 	raw := median(samples["raw"], func(s sample) float64 { return s.cpu })
-	fmt.Printf("%-12s %10s %8s %8s %10s %8s\n", "case", "CPU s/M", "x raw", "x Go", "krec/s", "MiB")
+	fmt.Printf("%-15s %10s %8s %8s %10s %8s\n", "case", "CPU s/M", "x raw", "x Go", "krec/s", "MiB")
 	for _, name := range names {
 		ss := samples[name]
 		if len(ss) == 0 {
@@ -174,7 +207,7 @@ func report(names []string, samples map[string][]sample) {
 		if g := samples["go-"+name]; len(g) > 0 {
 			byHand = fmt.Sprintf("%.2f", cpu/median(g, func(s sample) float64 { return s.cpu }))
 		}
-		fmt.Printf("%-12s %10.2f %8.2f %8s %10.0f %8.0f\n", name, cpu, cpu/raw, byHand,
+		fmt.Printf("%-15s %10.2f %8.2f %8s %10.0f %8.0f\n", name, cpu, cpu/raw, byHand,
 			median(ss, func(s sample) float64 { return s.rate })/1000, median(ss, func(s sample) float64 { return float64(s.rss) }))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -15,47 +16,66 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// Patience is how long a test waits for something that should come soon.
-const Patience = 30 * time.Second
+// Patience is how long a test waits for something that should come soon. It is a limit for machines that are slow and busy; who waits for what comes pays nothing for it.
+const Patience = 3 * time.Minute
 
-var built atomic.Pointer[string] // the folder of the binary
-
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "faust-test-")
-	if err != nil {
-		return "", err
-	}
-	built.Store(&dir)
-	binary := filepath.Join(dir, "faust")
-	cmd := exec.Command("go", "build", "-o", binary, "./cmd/faust")
-	cmd.Dir = Root()
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
+// built is the folder of the binaries, and what is in it.
+var built struct {
+	sync.Mutex
+	dir      string
+	programs map[string]string
+}
 
 // Binary gives the path of the command, built once per test process.
 func Binary(t testing.TB) string {
 	t.Helper()
-	path, err := build()
+	return Program(t, "./cmd/faust")
+}
+
+// Program gives the path of a main package's binary, built once per test process.
+func Program(t testing.TB, pkg string) string {
+	t.Helper()
+	path, err := build(pkg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// Clean removes what Binary built; for TestMain, after the tests.
+func build(pkg string) (path string, err error) {
+	built.Lock()
+	defer built.Unlock()
+	if path, ok := built.programs[pkg]; ok {
+		return path, nil
+	}
+	if built.dir == "" {
+		if built.dir, err = os.MkdirTemp("", "faust-test-"); err != nil {
+			return "", err
+		}
+		built.programs = map[string]string{}
+	}
+	path = filepath.Join(built.dir, filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd.Dir = Root()
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+	built.programs[pkg] = path
+	return path, nil
+}
+
+// Clean removes what was built; for TestMain, after the tests.
 func Clean() {
-	if dir := built.Load(); dir != nil {
-		os.RemoveAll(*dir)
+	built.Lock()
+	defer built.Unlock()
+	if built.dir != "" {
+		os.RemoveAll(built.dir)
 	}
 }
 
@@ -81,7 +101,13 @@ type Process struct {
 // Start runs the command in dir. It is killed at the end of the test if it still runs; its output is logged if the test failed.
 func Start(t testing.TB, dir string, env []string, args ...string) *Process {
 	t.Helper()
-	p := &Process{t: t, cmd: exec.Command(Binary(t), args...), done: make(chan struct{}), more: make(chan struct{})}
+	return StartProgram(t, Binary(t), dir, env, args...)
+}
+
+// StartProgram is Start for a binary that Program gave.
+func StartProgram(t testing.TB, path, dir string, env []string, args ...string) *Process {
+	t.Helper()
+	p := &Process{t: t, cmd: exec.Command(path, args...), done: make(chan struct{}), more: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = (*sink)(p), (*sink)(p)
@@ -96,7 +122,7 @@ func Start(t testing.TB, dir string, env []string, args ...string) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("faust %s:\n%s", strings.Join(args, " "), p.Output())
+			t.Logf("%s %s:\n%s", filepath.Base(path), strings.Join(args, " "), p.Output())
 		}
 	})
 	return p
@@ -175,6 +201,16 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// Ended tells whether it has ended, and with which exit code.
+func (p *Process) Ended() (code int, yes bool) {
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.ExitCode(), true
+	default:
+		return 0, false
+	}
+}
+
 // Exit waits for the end and gives the exit code, -1 for a death by signal.
 func (p *Process) Exit(patience time.Duration) int {
 	p.t.Helper()
@@ -195,20 +231,65 @@ func (p *Process) Interrupt() {
 	}
 }
 
-// Port gives a port that was free a moment ago.
+// The ports that Port gives: below those that the system hands out by itself, so that no connection of a client gets one of them meanwhile.
+const firstPort, lastPort = 11_000, 20_000
+
+// given are the ports that Port gave, as long as this process lives: each is held as a port of UDP, which takes nothing away from who listens with TCP.
+var given struct {
+	sync.Mutex
+	held []net.PacketConn
+}
+
+// Port gives a port that is free, to nobody else of all the test processes on this machine.
 func Port(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
+}
+
+// Closed is an address where nobody listens.
+func Closed(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", Port(t))
+}
+
+// FreePort is Port for who has no test at hand.
+func FreePort() (int, error) {
+	var err error
+	for range 1000 {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if err = take(port); err == nil {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("no free port: %w", err)
+}
+
+// take makes sure of a port, if it is free.
+func take(port int) error {
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	hold, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		hold.Close()
+		return err
+	}
+	l.Close()
+	given.Lock()
+	defer given.Unlock()
+	given.held = append(given.held, hold)
+	return nil
 }
 
 // Get asks a page once and gives status and body; status 0: nobody answered.
 func Get(url string) (int, string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

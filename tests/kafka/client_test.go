@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +13,7 @@ import (
 
 	"faust/runtime/broker"
 	"faust/runtime/topic"
+	"faust/tests/drive"
 )
 
 func open(t *testing.T, url string, c broker.Credentials) *broker.Client {
@@ -45,7 +46,7 @@ func refused(t *testing.T, url string, c broker.Credentials, class broker.Class)
 	if !errors.As(err, &e) || e.Class != class || e.Hint == "" || strings.Contains(err.Error(), password) {
 		t.Errorf("%s: %v", cfg, err)
 	}
-	if took := time.Since(began); took > 11*time.Second {
+	if took := time.Since(began); took > 40*time.Second {
 		t.Errorf("%s: took %s", cfg, took)
 	}
 }
@@ -161,6 +162,9 @@ func TestProduce(t *testing.T) {
 	}
 }
 
+// session is that of the members: a test that waits for its end is noticed.
+const session = 30 * time.Second
+
 // member reads all it is given.
 type member struct {
 	*broker.Group
@@ -172,7 +176,12 @@ type member struct {
 	done   sync.WaitGroup
 }
 
-func join(t *testing.T, addr, group, name string) *member {
+func join(t *testing.T, addr, group string, topics ...string) *member {
+	t.Helper()
+	return joinTied(t, addr, group, topics, nil)
+}
+
+func joinTied(t *testing.T, addr, group string, topics []string, ties []broker.Tie) *member {
 	t.Helper()
 	m := &member{has: map[topic.Partition]int64{}, read: map[topic.Partition]int64{}, change: make(chan struct{}, 1)}
 	up := make(chan struct{})
@@ -185,8 +194,8 @@ func join(t *testing.T, addr, group, name string) *member {
 		m.changed()
 	}
 	cfg := broker.Config{Seeds: []string{addr}}
-	g, err := broker.Join(t.Context(), cfg, broker.GroupConfig{Group: group, Topics: []string{name},
-		Assigned: func(_ context.Context, ps map[topic.Partition]int64) {
+	g, err := broker.Join(t.Context(), cfg, broker.GroupConfig{Group: group, Topics: topics, Ties: ties, URL: "http://worker", SessionTimeout: session,
+		Assigned: func(_ context.Context, ps map[topic.Partition]int64) error {
 			<-up
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -195,13 +204,16 @@ func join(t *testing.T, addr, group, name string) *member {
 				m.Resume(p)
 			}
 			m.changed()
+			return nil
 		},
 		Revoked: func(ctx context.Context, ps []topic.Partition) {
+			at := map[topic.Partition]broker.Position{}
 			m.mu.Lock()
-			at := maps.Clone(m.has)
+			for _, p := range ps {
+				at[p] = broker.Position{Offset: m.has[p], Metadata: "revoked"}
+			}
 			m.mu.Unlock()
-			maps.DeleteFunc(at, func(p topic.Partition, _ int64) bool { return !slices.Contains(ps, p) })
-			if err := m.Commit(ctx, at, "revoked"); err != nil {
+			if err := m.Commit(ctx, at); err != nil {
 				t.Errorf("commit while revoked: %v", err)
 			}
 			drop(ps)
@@ -245,7 +257,7 @@ func (m *member) changed() {
 
 func (m *member) until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(drive.Patience)
 	for {
 		m.mu.Lock()
 		ok := cond()
@@ -327,7 +339,7 @@ func groupStory(t *testing.T, addr string) {
 	}
 	three := join(t, addr, story, shared)
 	three.owns(t, 2)
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > session*4/5 {
 		t.Errorf("back after %s", took)
 	}
 	three.until(t, "read again what was not committed", func() bool { return sum(three) == 4 })
@@ -363,5 +375,83 @@ func TestTail(t *testing.T) {
 	cancel()
 	if err := <-end; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLargeRecords: records larger than what is asked for of a partition come nevertheless, in order with small ones and with other partitions.
+func TestLargeRecords(t *testing.T) {
+	real(t)
+	t.Parallel()
+	c := open(t, "kafka://"+kafka.plain, broker.Credentials{})
+	large := fresh("large")
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: large, Partitions: 3}}, topic.Topic{}); err != nil {
+		t.Fatal(err)
+	}
+	var rs []topic.Record
+	noise := rand.NewChaCha8([32]byte{1})
+	for i := range 60 {
+		value := make([]byte, []int{10, 60 << 10, 70 << 10, 900 << 10}[i%4])
+		_, _ = noise.Read(value) // nothing to compress
+		rs = append(rs, topic.Record{Topic: large, Partition: int32(i/4) % 3, Value: value})
+	}
+	for _, r := range send(t, c, rs...) {
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+	}
+	m := join(t, kafka.plain, fresh("reads-large"), large)
+	m.until(t, "read all", func() bool {
+		var n int64
+		for _, r := range m.read {
+			n += r
+		}
+		return n == int64(len(rs))
+	})
+	m.leave(t)
+}
+
+// What a transaction is about to commit is waited for, by who asks for those partitions only.
+func TestPositions(t *testing.T) {
+	real(t)
+	t.Parallel()
+	c := open(t, "kafka://"+kafka.plain, broker.Credentials{})
+	name, group := fresh("positions"), fresh("positions")
+	if _, err := c.Ensure(t.Context(), []topic.Topic{{Name: name, Partitions: 2}}, topic.Topic{}); err != nil {
+		t.Fatal(err)
+	}
+	m := join(t, kafka.plain, group, name)
+	defer m.leave(t)
+	m.owns(t, 2)
+	tx, err := c.OpenTransactor(t.Context(), group, time.Minute, &broker.Ends{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Close()
+	p, q := topic.Partition{Topic: name, ID: 0}, topic.Partition{Topic: name, ID: 1}
+	if err := tx.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // what is beyond the end is no position
+		tx.Produce(t.Context(), &topic.Record{Topic: name, Value: []byte("x")}, nil)
+	}
+	if err := tx.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Offsets(t.Context(), m.Group, map[topic.Partition]broker.Position{p: {Offset: 3, Metadata: "m"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.Positions(t.Context(), []topic.Partition{q}); err != nil || len(got) > 0 {
+		t.Errorf("of the other partition the group has %v, %v", got, err)
+	}
+	short, end := context.WithTimeout(t.Context(), time.Second)
+	defer end()
+	if got, err := m.Positions(short, []topic.Partition{p, q}); err == nil {
+		t.Errorf("before the commit the group has %v", got)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.Positions(t.Context(), []topic.Partition{p, q}); err != nil || len(got) != 1 || got[p] != (broker.Position{Offset: 3, Metadata: "m"}) {
+		t.Errorf("the group has %v, %v", got, err)
 	}
 }

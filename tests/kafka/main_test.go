@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -41,7 +42,7 @@ var kafka struct {
 	libs             string
 	plain, sasl, tls string // addresses of its listeners
 	ca               string // the file with the certificate of the tls listener
-	dir              string
+	dir, properties  string
 	process          *exec.Cmd
 	ended            chan struct{}
 }
@@ -147,9 +148,11 @@ func start() error {
 		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=8",
 		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",
 		"group.initial.rebalance.delay.ms=0",
+		"group.min.session.timeout.ms=1000",                                  // a worker that hangs is given up sooner than most people would
+		"broker.session.timeout.ms=2000", "broker.heartbeat.interval.ms=500", // one that was killed is let in again only after this
 	}
-	properties := filepath.Join(kafka.dir, "server.properties")
-	if err := os.WriteFile(properties, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+	kafka.properties = filepath.Join(kafka.dir, "server.properties")
+	if err := os.WriteFile(kafka.properties, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		return err
 	}
 	logging := "status=error\nrootLogger.level=warn\nrootLogger.appenderRef.out.ref=out\nappender.out.type=Console\nappender.out.name=out\nappender.out.layout.type=PatternLayout\nappender.out.layout.pattern=%d %p %c %m%n\n"
@@ -158,28 +161,29 @@ func start() error {
 	}
 	id := make([]byte, 16)
 	_, _ = rand.Read(id)
-	format := java("kafka.tools.StorageTool", "format", "--standalone", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", properties,
+	format := java("kafka.tools.StorageTool", "format", "--standalone", "--cluster-id="+base64.RawURLEncoding.EncodeToString(id), "-c", kafka.properties,
 		"--add-scram", fmt.Sprintf("SCRAM-SHA-512=[name=%s,password=%s]", user, password))
 	if out, err := format.CombinedOutput(); err != nil {
 		return fmt.Errorf("format: %w\n%s", err, out)
 	}
-	return launch(properties)
+	return launch()
 }
 
-func launch(properties string) error {
-	log, err := os.Create(filepath.Join(kafka.dir, "kafka.log"))
+// launch starts the broker on its ports and its data: the first time, and again after it ended.
+func launch() error {
+	log, err := os.OpenFile(filepath.Join(kafka.dir, "kafka.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	kafka.process = java("kafka.Kafka", properties)
+	kafka.process = java("kafka.Kafka", kafka.properties)
 	kafka.process.Stdout, kafka.process.Stderr = log, log
 	if err := kafka.process.Start(); err != nil {
 		return err
 	}
 	kafka.ended = make(chan struct{})
 	go func() { _ = kafka.process.Wait(); close(kafka.ended) }()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*drive.Patience)
 	defer cancel()
 	for {
 		c, err := broker.Open(ctx, broker.Config{Seeds: []string{kafka.plain}})
@@ -204,10 +208,15 @@ func stop() {
 	_ = kafka.process.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-kafka.ended:
-	case <-time.After(20 * time.Second):
-		_ = kafka.process.Process.Kill()
-		<-kafka.ended
+	case <-time.After(drive.Patience):
+		kill()
 	}
+}
+
+// kill ends the broker by SIGKILL.
+func kill() {
+	_ = kafka.process.Process.Kill()
+	<-kafka.ended
 }
 
 // java makes a command of a main class among Kafka's jars.
@@ -216,15 +225,19 @@ func java(class string, args ...string) *exec.Cmd {
 		"-Dlog4j2.configurationFile=" + filepath.Join(kafka.dir, "log4j2.properties"), class}, args...)...)
 }
 
+// freePorts gives addresses with ports that the system does not hand out by itself: while the broker is down, none of its clients' connections gets one of them.
 func freePorts(n int) ([]string, error) {
+	const first, last = 20_000, 32_000
 	var out []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for port := first + mathrand.IntN(last-first-1000); len(out) < n; port++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		switch {
+		case err == nil:
+			defer l.Close()
+			out = append(out, l.Addr().String())
+		case port >= last:
 			return nil, err
 		}
-		defer l.Close()
-		out = append(out, l.Addr().String())
 	}
 	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"faust/runtime/broker"
 	"faust/runtime/topic"
+	"faust/tests/drive"
 )
 
 // embedded runs the embedded broker for a test.
@@ -43,7 +44,7 @@ func tool(t *testing.T, stdin, class string, args ...string) string {
 
 func output(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
-	timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	timer := time.AfterFunc(drive.Patience, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"faust/tests/crash"
 	"faust/tests/drive"
@@ -15,6 +16,48 @@ import (
 func TestKillUnderLoad(t *testing.T) {
 	real(t)
 	crash.New(t, kafka.plain, fresh("crash")).KillUnderLoad()
+}
+
+// Workers are killed, stopped, hung, added and removed and the broker is restarted, by plans that seeds stand for; what the topics hold in the end is what the events come to.
+func TestCrash(t *testing.T) {
+	real(t)
+	for _, guarantee := range []string{"at_least_once", "exactly_once"} {
+		t.Run(guarantee, func(t *testing.T) {
+			crash.Trials(t, guarantee, crash.Broker{Address: kafka.plain, Session: 4 * time.Second, Kill: kill, Stop: stop, Start: func() { again(t) }}, fresh)
+		})
+	}
+}
+
+// Keys come and go in tables: memory and files stay as they are.
+func TestSoak(t *testing.T) {
+	real(t)
+	for _, guarantee := range []string{"at_least_once", "exactly_once"} {
+		t.Run(guarantee, func(t *testing.T) {
+			t.Parallel() // the second takes as long as the first
+			crash.Soak(t, guarantee, kafka.plain, fresh("soak"))
+		})
+	}
+}
+
+// again starts the broker that has ended.
+func again(t *testing.T) {
+	t.Helper()
+	if err := launch(); err != nil {
+		t.Fatalf("start kafka again: %v\n%s", err, read(t, filepath.Join(kafka.dir, "kafka.log")))
+	}
+}
+
+// The broker is killed and started again under two workers and a command that sends; later it is stopped in order, and started again.
+func TestOutage(t *testing.T) {
+	real(t)
+	for _, c := range []struct {
+		name string
+		lose func()
+	}{{"killed", kill}, {"stopped", stop}} {
+		t.Run(c.name, func(t *testing.T) {
+			crash.New(t, kafka.plain, fresh("outage")).Outage(c.lose, func() { again(t) })
+		})
+	}
 }
 
 // simple runs the example against a broker URL, in both orders of worker and command, and looks at the page.

@@ -9,8 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"faust/luabind/fault"
 	"faust/runtime/app"
 	"faust/runtime/worker"
 )
@@ -99,7 +99,7 @@ func drawBanner(w io.Writer, rows []row, columns int) {
 	const name = 10
 	longest := 0
 	for _, r := range rows {
-		longest = max(longest, utf8.RuneCountInString(r.text))
+		longest = max(longest, fault.Width(r.text))
 	}
 	if columns < 44 {
 		fmt.Fprintf(w, "%s v%s\n", title, Version)
@@ -110,21 +110,22 @@ func drawBanner(w io.Writer, rows []row, columns int) {
 	}
 	inner := min(max(longest, 40), columns-name-7)
 	head := title + " v" + Version
-	bar := strings.Repeat("─", max(0, name+2-utf8.RuneCountInString(head)))
+	bar := strings.Repeat("─", max(0, name+2-fault.Width(head)))
 	fmt.Fprintf(w, "┌%s%s┬%s┐\n", head, bar, strings.Repeat("─", inner+2))
 	for _, r := range rows {
 		text := cut(r.text, inner)
-		fmt.Fprintf(w, "│ %-*s │ %s%s │\n", name, r.name, text, strings.Repeat(" ", inner-utf8.RuneCountInString(text)))
+		fmt.Fprintf(w, "│ %-*s │ %s%s │\n", name, r.name, text, strings.Repeat(" ", inner-fault.Width(text)))
 	}
 	fmt.Fprintf(w, "└%s┴%s┘\n", strings.Repeat("─", name+2), strings.Repeat("─", inner+2))
 }
 
+// cut shortens a line to n columns; it ends in … then.
 func cut(text string, n int) string {
-	if n < 1 || utf8.RuneCountInString(text) <= n {
+	if n < 1 || fault.Width(text) <= n {
 		return text
 	}
 	runes := []rune(text)
-	return string(runes[:n-1]) + "…"
+	return string(runes[:fitting(runes, n-1)]) + "…"
 }
 
 // bannerRecord is the banner as one log line.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -48,8 +49,8 @@ func TestBannerRows(t *testing.T) {
 	}
 	rows := bannerRows(a, worker.Info{Transport: "none (no topics)"})
 	var b bytes.Buffer
-	h := newLogHandler(logConfig{w: &b, format: "text", level: "error"})
-	if err := h.Handle(t.Context(), bannerRecord(rows)); err != nil {
+	h := newLogHandler(logConfig{w: &b, format: "text", levels: newLogLevels(app.LogLevels{Level: "error"})})
+	if err := h.Handle(context.WithValue(t.Context(), whateverLevel{}, true), bannerRecord(rows)); err != nil {
 		t.Fatal(err)
 	}
 	got := b.String()

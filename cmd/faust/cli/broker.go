@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"faust/luabind/fault"
 	"faust/runtime/app"
@@ -23,20 +23,23 @@ import (
 // brokerIdle is how long a broker that somebody started for himself stays after its last client left.
 const brokerIdle = 10 * time.Second
 
-func (s *session) brokerCommand() *cobra.Command {
+func (s *session) brokerCommand() builtin {
 	var port int
 	var detached bool
-	c := &cobra.Command{Use: "broker", Short: "Run the embedded broker in the foreground.", Args: cobra.ArbitraryArgs}
-	c.Flags().IntVar(&port, "port", 0, "port to listen on; without it 9092 or the next free one")
-	c.Flags().BoolVar(&detached, "detached", false, "end some seconds after the last client left")
-	c.Flags().Lookup("detached").Hidden = true
-	c.RunE = s.builtin(func(ctx context.Context) error {
-		if port < 0 || port > 65535 {
-			return usagef("--port cannot be '%d': expected a port from 0 to 65535", port)
-		}
-		return s.runBroker(ctx, port, detached)
-	})
-	return c
+	return builtin{
+		group: running, use: "broker", short: "Run the embedded broker in the foreground.",
+		flags: func(set *pflag.FlagSet) {
+			set.IntVar(&port, "port", 0, "port `N` to listen on; without it 9092 or the next free one")
+			set.BoolVar(&detached, "detached", false, "end some seconds after the last client left")
+			set.Lookup("detached").Hidden = true
+		},
+		run: func(ctx context.Context, _ []string) error {
+			if port < 0 || port > 65535 {
+				return usagef("--port cannot be '%d': expected a port from 0 to 65535", port)
+			}
+			return s.runBroker(ctx, port, detached)
+		},
+	}
 }
 
 // runBroker serves until a signal, or, detached, until nobody needs it any more.
@@ -88,19 +91,29 @@ func (s *session) newSource(settings *app.Settings, logger *slog.Logger) *source
 
 // find gives the configuration of the broker in force. The embedded one is started if it does not run.
 func (b *source) find(ctx context.Context) (broker.Config, error) {
+	return b.choose(ctx, b.embedded, b.open)
+}
+
+// look is find that starts nothing.
+func (b *source) look(ctx context.Context) (broker.Config, error) {
+	running := func(ctx context.Context) (broker.Config, error) { return broker.Look(ctx, b.settings.Datadir) }
+	return b.choose(ctx, running, running)
+}
+
+// choose gives the configuration of the broker that the settings name: embedded is a process of its own, inside one in the worker's.
+func (b *source) choose(ctx context.Context, embedded, inside func(context.Context) (broker.Config, error)) (broker.Config, error) {
 	set := b.settings
+	_, given := set.Origin("broker")
 	switch set.Broker {
-	case "":
-		if why := b.session.env.production(); why != "" {
+	case "", "embedded:":
+		if why := b.session.env.production(); why != "" && !given {
 			err := usagef("no broker is set, and %s", why)
 			err.hint = "set FAUST_BROKER_URL=kafka://host:9092, or --broker; the embedded broker only with --broker embedded:"
 			return broker.Config{}, err
 		}
-		return b.embedded(ctx)
-	case "embedded:":
-		return b.embedded(ctx)
+		return embedded(ctx)
 	case "embedded:inprocess":
-		return b.open(ctx)
+		return inside(ctx)
 	}
 	cfg, err := broker.Parse(set.Broker, broker.Credentials{
 		User: set.BrokerUser, Password: set.BrokerPassword, CA: set.BrokerCA, Cert: set.BrokerCert, Key: set.BrokerKey,

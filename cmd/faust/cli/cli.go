@@ -10,8 +10,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
+	"faust/cmd/faust/cli/repl/edit"
+	"faust/luabind/fault"
 	"faust/runtime/app"
+	"faust/runtime/worker"
 )
 
 // Version is the version of the program.
@@ -19,23 +24,30 @@ const Version = "0.1.0"
 
 // Process is what a command line runs in. Stdout belongs to the script; banner, logs and errors go to Stderr.
 type Process struct {
-	Args    []string // without the program's name
-	Environ []string // NAME=value
-	Stdin   io.Reader
-	Stdout  io.Writer
-	Stderr  io.Writer
+	Args               []string // without the program's name
+	Environ            []string // NAME=value
+	Stdin              io.Reader
+	Stdout             io.Writer
+	Stderr             io.Writer
+	Between            func(worker.Moment) error // of a worker, for tests that let it die: see worker.Config; nil in the program itself
+	CheckpointInterval time.Duration             // likewise
 }
 
 // Main runs the command line of this process and gives its exit code.
 func Main() int {
 	holdHeapFloor()
-	return Run(context.Background(), Process{os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr})
+	return Run(context.Background(), Process{Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 }
 
 // Run runs one command line and gives its exit code. It may change the working directory and the environment of the process
 // (--workdir, --env-file), and listens to signals while a worker, a broker or a command runs.
 func Run(ctx context.Context, p Process) int {
-	s := &session{Process: p, usage: "faust run FILE <command> [options]"}
+	hidden := &fault.Secrets{}
+	s := &session{Process: p, tap: &logTap{hidden: hidden}, usage: "faust run FILE <command> [options]", hidden: hidden}
+	s.Stderr = s.hidden.Writer(p.Stderr)
+	if completes(p.Args) {
+		return exitCode(s.complete(ctx, p.Args[0], p.Args[1:]))
+	}
 	err := s.run(ctx)
 	s.report(err)
 	return exitCode(err)
@@ -46,9 +58,21 @@ type session struct {
 	Process
 	globals globals
 	env     environment
-	program string       // how the user would write what comes before a command: faust run app.lua
-	usage   string       // the one usage line of wrong usage
-	app     *application // the script, if one was named
+	program string            // how the user would write what comes before a command: faust run app.lua
+	usage   string            // the one usage line of wrong usage
+	app     *application      // the script, if one was named
+	client  *worker.Client    // of a console, while it runs
+	talks   bool              // a person types into a console
+	above   *edit.Above       // where logs go then
+	texts   map[string]string // what was given on the command line or read from elsewhere, for excerpts
+	tap     *logTap           // of the process's logger
+	secrets map[string]string // of --secrets, by name
+	hidden  *fault.Secrets    // what neither standard error nor a log file nor a page shows
+	piped   []byte            // the script, if it came through a pipe
+	levels  *logLevels        // of the log, once it is open
+	screen  *screen           // the terminal with a status line; nil: there is none
+	keys    atomic.Pointer[keys]
+	command atomic.Pointer[progress]
 }
 
 // errReload: the flags after the command say something else than was guessed before the app's commands were known.
@@ -78,6 +102,10 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.usage = s.program + " <command> [options]"
 	file, err := locate(call.file, !call.run)
+	if tty, ok := fileOf(s.Stderr); ok && call.counts() && s.animated(tty) {
+		s.screen = newScreen(tty)
+		s.Stdout, s.Stderr = s.screen.writer(s, s.Stdout), s.screen.writer(s, s.Stderr)
+	}
 	for first := true; err == nil; first = false {
 		if err = s.load(file, call); err != nil {
 			break
@@ -125,6 +153,9 @@ func (s *session) enter(given globals) error {
 			return err
 		}
 	}
+	if err := s.readSecrets(s.globals.secrets); err != nil {
+		return err
+	}
 	if err := s.checkLayers(); err == nil {
 		return nil
 	}
@@ -150,6 +181,16 @@ type invocation struct {
 	file    string // as given; "": none
 	command string // "": none
 	args    []string
+}
+
+// looks tells whether the app is loaded only to be looked at: neither a worker nor a command of its own runs.
+func (c invocation) looks() bool {
+	return c.command == "" || c.command != "worker" && slices.Contains(app.BuiltinCommands(), c.command)
+}
+
+// counts tells whether what runs has a status line: a worker, a command of the app, and those that send or read many messages.
+func (c invocation) counts() bool {
+	return c.command != "" && (!c.looks() || slices.Contains([]string{"send", "tail", "dlq"}, c.command))
 }
 
 // program is what stands before the command.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,15 +35,22 @@ func (s *session) tree() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(s.helpCommand(root))
-	commands := []*cobra.Command{s.workerCommand(), s.brokerCommand(), s.versionCommand()}
+	arguments := map[*cobra.Command]func(s *session, args []string) []string{}
+	var commands []*cobra.Command
+	for _, b := range s.builtins() {
+		c := b.cobra(s)
+		commands, arguments[c] = append(commands, c), b.complete
+	}
 	if s.app != nil {
-		for _, c := range s.app.script.App.Commands {
-			commands = append(commands, s.appCommand(c))
+		for _, d := range s.app.script.App.Commands {
+			c := s.appCommand(d)
+			commands, arguments[c] = append(commands, c), argumentChoices(d)
 		}
 	}
 	for _, c := range commands {
 		s.globals.add(c.Flags())
-		c.SetHelpFunc(func(c *cobra.Command, _ []string) { s.printCommandHelp(c) })
+		s.offer(c, arguments[c])
+		c.SetHelpFunc(func(c *cobra.Command, _ []string) { _ = s.printCommandHelp(c) }) // cobra takes no error
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 			s.usage = s.usageLine(c)
 			return flagError(c.Flags(), err)
@@ -137,8 +145,12 @@ func flagError(set *pflag.FlagSet, err error) error {
 		return usagef("%s needs a value", dashed(needs.GetSpecifiedName()))
 	case errors.As(err, &invalid):
 		cause := invalid.Unwrap()
-		if invalid.GetFlag().Value.Type() == "bool" {
+		var number *strconv.NumError
+		switch kind := invalid.GetFlag().Value.Type(); {
+		case kind == "bool":
 			cause = errors.New("expected true or false")
+		case errors.As(cause, &number):
+			cause = errors.New("expected a whole number from 0 on")
 		}
 		return cannotBe("--"+invalid.GetFlag().Name, unguard(invalid.GetValue()), cause)
 	}
@@ -160,22 +172,4 @@ func flagNames(set *pflag.FlagSet) []string {
 		}
 	})
 	return names
-}
-
-// builtin makes what a built-in command runs, which takes no arguments.
-func (s *session) builtin(run func(ctx context.Context) error) func(c *cobra.Command, args []string) error {
-	return func(c *cobra.Command, args []string) error {
-		s.usage = s.usageLine(c)
-		if len(args) > 0 {
-			err := usagef("%s takes no argument: '%s'", c.Name(), unguard(args[0]))
-			if name := unguard(args[0]); s.app == nil && c.Name() == "worker" && isFile(name) {
-				err.hint = fmt.Sprintf("faust run %s worker", quoteArg(name))
-			}
-			return err
-		}
-		if err := s.agree(); err != nil {
-			return err
-		}
-		return run(c.Context())
-	}
 }

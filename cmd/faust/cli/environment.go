@@ -37,14 +37,36 @@ func (e *environment) get(name string) string {
 	return e.from[name]
 }
 
-// addFile reads lines NAME=value; # begins a comment, a value may stand in quotes. What the environment has already wins. The
-// variables are set in this process, so that scripts see them.
+// addFile adds the variables of a file. What the environment has already wins. They are set in this process, so that scripts see them.
 func (e *environment) addFile(path string) error {
+	e.file = path
+	return readVariables("--env-file", path, func(name, value string) error {
+		if _, set := e.vars[name]; set {
+			return nil
+		}
+		e.from[name] = value
+		return os.Setenv(name, value)
+	})
+}
+
+// readSecrets reads the file of --secrets, which env.secret finds and nothing else; path "": there is none.
+func (s *session) readSecrets(path string) error {
+	s.secrets = map[string]string{}
+	if path == "" {
+		return nil
+	}
+	return readVariables("--secrets", path, func(name, value string) error {
+		s.secrets[name] = value
+		return nil
+	})
+}
+
+// readVariables reads the lines NAME=value of a file given by flag; # begins a comment, a value may stand in quotes.
+func readVariables(flag, path string, add func(name, value string) error) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return usagef("--env-file '%s': %s", path, cause(err))
+		return usagef("%s '%s': %s", flag, path, cause(err))
 	}
-	e.file = path
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
@@ -53,14 +75,10 @@ func (e *environment) addFile(path string) error {
 		}
 		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
 		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return usagef("--env-file %s:%d: expected NAME=value", path, n)
+			return usagef("%s %s:%d: expected NAME=value", flag, path, n)
 		}
-		if _, set := e.vars[name]; set {
-			continue
-		}
-		e.from[name] = unquote(strings.TrimSpace(value))
-		if err := os.Setenv(name, e.from[name]); err != nil {
-			return usagef("--env-file %s:%d: %s", path, n, cause(err))
+		if err := add(name, unquote(strings.TrimSpace(value))); err != nil {
+			return usagef("%s %s:%d: %s", flag, path, n, cause(err))
 		}
 	}
 	return lines.Err()

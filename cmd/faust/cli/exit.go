@@ -12,6 +12,9 @@ import (
 	"faust/luabind/fault"
 	"faust/runtime/app"
 	"faust/runtime/broker"
+	"faust/runtime/deadletter"
+	"faust/runtime/reset"
+	"faust/runtime/worker"
 )
 
 // The exit codes. 130 and 143 (128 and the signal's number): stopped by a signal before it was done.
@@ -101,6 +104,9 @@ type signalError struct {
 func (e *signalError) Error() string { return "stopped by " + e.number.String() }
 func (e *signalError) Unwrap() error { return e.err }
 
+// storeHint is what to do where tables cannot be kept on disk, whether an event of a script met with that or not.
+const storeHint = "tables are kept there as a copy of their changelogs: make room and give yourself the right to write; a folder that is damaged or of another version can be deleted, it is made anew from Kafka"
+
 // report shows err to the user. What the command line itself has to say is plain text in every log format.
 func (s *session) report(err error) {
 	var signal *signalError
@@ -113,6 +119,12 @@ func (s *session) report(err error) {
 		exit  *app.Exit
 		kafka *broker.Error
 		lua   *fault.Error
+		dir   *worker.DatadirError
+		state *worker.StoreError
+		left  *deadletter.Nobody
+		runs  *reset.RunningError
+		inUse *worker.InUseError
+		whose *reset.AmbiguousError
 
 		failure *luabind.Failure
 	)
@@ -128,7 +140,19 @@ func (s *session) report(err error) {
 	case errors.As(err, &lua):
 		s.draw(err, lua)
 	case errors.As(err, &kafka):
-		s.complain(kafka.Error(), kafka.Hint)
+		s.complain(err.Error(), kafka.Hint)
+	case errors.As(err, &left):
+		s.complain(err.Error(), "another agent takes it over with --to @AGENT; dlq drop forgets it")
+	case errors.As(err, &runs), errors.As(err, &inUse), errors.Is(err, broker.ErrMembers):
+		s.complain(err.Error(), "stop all workers of the app first; one that died is a member until its session_timeout is over")
+	case errors.As(err, &whose):
+		s.complain(err.Error(), "give the app, or what has that topic, a name that no other one begins with")
+	case errors.As(err, &dir):
+		s.complain(err.Error(), "a worker keeps its identity there: make room and give yourself the right to write, or choose another folder with --datadir")
+	case errors.As(err, &state):
+		s.complain(err.Error(), storeHint)
+	case errors.Is(err, syscall.EADDRINUSE):
+		s.complain(err.Error(), "something listens there already: choose another port (worker: -p, broker: --port), or none, and a free one is taken")
 	default:
 		s.complain(err.Error(), "")
 	}
@@ -146,19 +170,26 @@ func (s *session) draw(err error, first *fault.Error) {
 	var list fault.List
 	shown := error(first)
 	var kafka *broker.Error
+	var state *worker.StoreError
+	hint := ""
 	switch {
 	case errors.As(err, &list):
 		shown = list
-	case errors.As(err, &kafka) && kafka.Hint != "":
+	case errors.As(err, &kafka):
+		hint = kafka.Hint
+	case errors.As(err, &state):
+		hint = storeHint
+	}
+	if hint != "" {
 		hinted := *first
-		hinted.Hints = append(slices.Clone(first.Hints), kafka.Hint)
+		hinted.Hints = append(slices.Clone(first.Hints), hint)
 		shown = &hinted
 	}
 	fault.Render(s.Stderr, shown, s.renderConfig())
 }
 
 func (s *session) renderConfig() fault.RenderConfig {
-	return fault.RenderConfig{Color: s.colored(s.Stderr), Traceback: string(s.globals.traceback)}
+	return fault.RenderConfig{Color: s.colored(s.Stderr), Traceback: string(s.globals.traceback), Source: s.source, Secrets: s.hidden}
 }
 
 // cause is the innermost text of a file system error: no such file or directory.

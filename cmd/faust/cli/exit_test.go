@@ -12,6 +12,7 @@ import (
 	"faust/luabind/fault"
 	"faust/runtime/app"
 	"faust/runtime/broker"
+	"faust/runtime/worker"
 )
 
 func TestExitCode(t *testing.T) {
@@ -58,6 +59,7 @@ func TestReport(t *testing.T) {
 		{&signalError{number: syscall.SIGINT, err: errors.New("y")}, "error: y\n"},
 		{&broker.Error{Class: broker.Refused, Addr: "h:1", Hint: "start it"}, "error: broker h:1: connection refused, nobody listens there\n  = hint: start it\n"},
 		{&loadError{err: &fault.Error{Message: "boom"}}, "error: boom\n"},
+		{&fault.Error{Message: "table totals: full", Cause: &worker.StoreError{}}, "error: table totals: full\n   = hint: " + storeHint + "\n"},
 	} {
 		var b bytes.Buffer
 		s := &session{Process: Process{Stderr: &b}, usage: "faust run FILE"}

@@ -14,6 +14,7 @@ type globals struct {
 	app       string
 	workdir   string
 	envFile   string
+	secrets   string
 	traceback traceback
 	quiet     bool
 	json      bool
@@ -32,9 +33,10 @@ func (g *globals) add(set *pflag.FlagSet) {
 		g.settings = map[string]string{}
 	}
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
-	own.StringVarP(&g.app, "app", "A", g.app, "the app: a file, a folder or a name like shop.orders")
-	own.StringVarP(&g.workdir, "workdir", "W", g.workdir, "change to this directory first")
-	own.StringVar(&g.envFile, "env-file", g.envFile, "read environment variables from this file")
+	own.StringVarP(&g.app, "app", "A", g.app, "the app: a `FILE`, a folder or a name like shop.orders")
+	own.StringVarP(&g.workdir, "workdir", "W", g.workdir, "change to `DIR` first")
+	own.StringVar(&g.envFile, "env-file", g.envFile, "read environment variables from this `FILE`")
+	own.StringVar(&g.secrets, "secrets", g.secrets, "read what env.secret gives from this `FILE`")
 	for _, d := range app.Schema() {
 		g.addSetting(own, d)
 	}
@@ -43,7 +45,7 @@ func (g *globals) add(set *pflag.FlagSet) {
 	own.BoolVar(&g.debug, "debug", g.debug, "log everything")
 	own.BoolVar(&g.yes, "yes", g.yes, "answer yes to every confirm")
 	own.BoolVar(&g.unsafe, "unsafe", g.unsafe, "let the script start programs and leave its folder")
-	own.Var(&g.traceback, "traceback", "short, full, none")
+	own.Var(&g.traceback, "traceback", "`HOW` errors are traced: short, full, none")
 	own.BoolVar(&g.noPass, "no-pass", g.noPass, "load scripts without the pass that makes them fast")
 	own.BoolVarP(&g.help, "help", "h", g.help, "this help")
 	own.BoolVar(&g.version, "version", g.version, "the version of the program")
@@ -79,7 +81,7 @@ func (g *globals) clone() globals {
 // equal tells whether an app loaded with other would be the same.
 func (g *globals) equal(other globals) bool {
 	return maps.Equal(g.settings, other.settings) && g.yes == other.yes && g.quiet == other.quiet && g.unsafe == other.unsafe &&
-		g.noPass == other.noPass && g.debug == other.debug && g.envFile == other.envFile
+		g.noPass == other.noPass && g.debug == other.debug && g.envFile == other.envFile && g.secrets == other.secrets
 }
 
 // guess reads the flags after a command whose own flags are not known yet, and passes over what it does not know.
@@ -141,6 +143,9 @@ func (g *globals) scan(args []string) (invocation, error) {
 	if len(rest) > 0 {
 		call.command, call.args = rest[0], rest[1:]
 	}
+	if file, args, ok := replFile(call, g.app); ok {
+		call.run, call.file, call.args = true, file, args
+	}
 	if !call.run {
 		if g.app == "" {
 			g.app, call.args = takeApp(call.args)
@@ -155,6 +160,22 @@ func parse(set *pflag.FlagSet, args []string) ([]string, error) {
 		return nil, flagError(set, err)
 	}
 	return set.Args(), nil
+}
+
+// replFile finds the file of `faust repl FILE`, which means faust run FILE repl.
+func replFile(call invocation, app string) (file string, args []string, ok bool) {
+	if call.run || call.command != "repl" || app != "" {
+		return "", nil, false
+	}
+	for i := 0; i < len(call.args); i++ {
+		switch a := call.args[i]; {
+		case a == "-e" || a == "--eval" || a == "--attach":
+			i++
+		case !strings.HasPrefix(a, "-"):
+			return a, append(call.args[:i:i], call.args[i+1:]...), true
+		}
+	}
+	return "", nil, false
 }
 
 // takeApp finds --app among the arguments of a command: `faust worker -A app.lua` means what it says.

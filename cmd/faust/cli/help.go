@@ -12,25 +12,10 @@ import (
 	"faust/runtime/app"
 )
 
-func (s *session) helpCommand(root *cobra.Command) *cobra.Command {
-	return &cobra.Command{Use: "help [command]", Short: "Help about a command.", Args: cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 || args[0] == "run" || args[0] == "help" {
-				return s.help(nil)
-			}
-			c, known := s.child(root, args[0])
-			if !known {
-				return s.unknownCommand(root, args[0])
-			}
-			return s.help(c)
-		}}
-}
-
 // help prints the help of c, or of everything, to standard output.
 func (s *session) help(c *cobra.Command) error {
 	if c != nil {
-		s.printCommandHelp(c)
-		return nil
+		return s.printCommandHelp(c)
 	}
 	var b strings.Builder
 	if s.app == nil {
@@ -38,23 +23,32 @@ func (s *session) help(c *cobra.Command) error {
 	} else {
 		s.writeAppHelp(&b)
 	}
-	_, err := io.WriteString(s.Stdout, b.String())
+	return s.showHelp(b.String())
+}
+
+// showHelp prints help, on a terminal in lines that fit.
+func (s *session) showHelp(text string) error {
+	if s.isTerminal(s.Stdout) {
+		text = wrappedHelp(text, width(s.Stdout))
+	}
+	_, err := io.WriteString(s.Stdout, text)
 	return err
 }
 
 func (s *session) writeProgramHelp(b *strings.Builder) {
-	b.WriteString("faust runs stream-processing apps written in Lua, on Kafka or on a broker of its own.\n\n")
-	b.WriteString("Usage:  faust run FILE <command> [options]\n        faust -A FILE <command> [options]\n\n")
-	writeRows(b, "Running:", [][2]string{
-		{"run FILE", "The app in FILE: without a command, help with the app's own commands."},
-		{"run FILE worker", "Start a worker."},
-		{"broker", "Run the embedded broker in the foreground."},
-	})
-	writeRows(b, "Other:", [][2]string{{"version", "The version of this program."}, {"help [command]", "Help about a command."}})
+	s.writeCommands(b)
 	s.writeOptions(b)
 	b.WriteString("Examples:\n")
 	b.WriteString("  echo \"app.task(function() print 'APP STARTED' end)\" > hello.lua\n")
 	b.WriteString("  faust run hello.lua worker\n  faust run hello.lua --help\n")
+}
+
+// writeCommands says what faust is and lists its commands.
+func (s *session) writeCommands(b *strings.Builder) {
+	b.WriteString("faust runs stream-processing apps written in Lua, on Kafka or on a broker of its own.\n\n")
+	b.WriteString("Usage:  faust run FILE <command> [options]\n        faust -A FILE <command> [options]\n\n")
+	writeRows(b, "With an app:", append([][2]string{{"run FILE", "What the app in FILE offers: its own commands beside these."}}, s.builtinRows(func(c builtin) bool { return c.app })...))
+	writeRows(b, "Without one:", s.builtinRows(func(c builtin) bool { return !c.app }))
 }
 
 func (s *session) writeAppHelp(b *strings.Builder) {
@@ -71,8 +65,9 @@ func (s *session) writeAppHelp(b *strings.Builder) {
 	if len(own) > 0 {
 		writeRows(b, "Commands of this app:", own)
 	}
-	writeRows(b, "Running:", [][2]string{{"worker", "Start a worker."}, {"broker", "Run the embedded broker in the foreground."}})
-	writeRows(b, "Other:", [][2]string{{"version", "The version of this program."}, {"help [command]", "Help about a command."}})
+	for _, g := range groups() {
+		writeRows(b, string(g)+":", s.builtinRows(func(c builtin) bool { return c.group == g }))
+	}
 	s.writeOptions(b)
 	fmt.Fprintf(b, "Examples:\n  %s worker -l info\n", s.program)
 	if len(own) > 0 {
@@ -80,7 +75,21 @@ func (s *session) writeAppHelp(b *strings.Builder) {
 	}
 }
 
+// builtinRows lists the built-in commands that are wanted.
+func (s *session) builtinRows(want func(c builtin) bool) [][2]string {
+	var rows [][2]string
+	for _, c := range append(s.builtins(), builtin{group: other, use: helpUse, short: helpShort}) {
+		if want(c) {
+			rows = append(rows, [2]string{c.use, c.short})
+		}
+	}
+	return rows
+}
+
 func writeRows(b *strings.Builder, head string, rows [][2]string) {
+	if len(rows) == 0 {
+		return
+	}
 	b.WriteString(head + "\n")
 	wide := 12
 	for _, r := range rows {
@@ -115,7 +124,9 @@ func (s *session) writeFlags(b *strings.Builder, rows []flagRow) {
 	named := false
 	for _, r := range rows {
 		if narrow {
-			named, r.env = named || r.env != "", ""
+			named = named || r.env != ""
+			b.WriteString(strings.TrimRight(fmt.Sprintf("  %-*s  %s %s", wide[0], r.flag, r.help, r.value), " ") + "\n")
+			continue
 		}
 		line := fmt.Sprintf("  %-*s  %-*s  %-*s  %s", wide[0], r.flag, wide[1], r.help, wide[2], r.value, r.env)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
@@ -148,14 +159,22 @@ func (s *session) flagRows(set *pflag.FlagSet, options []app.Option) []flagRow {
 			}
 		}
 	}
-	metas := map[string]string{"app": "FILE", "workdir": "DIR", "env-file": "FILE", "traceback": "HOW", "port": "N"}
 	envs := map[string]string{"workdir": "FAUST_WORKDIR", "debug": "FAUST_DEBUG"}
 	set.VisitAll(func(f *pflag.Flag) {
 		if !own[f.Name] && !f.Hidden {
-			rows = append(rows, flagRow{flag: flagText(f.Shorthand, f.Name, metas[f.Name]), help: f.Usage, env: envs[f.Name]})
+			meta, usage := flagUsage(f)
+			rows = append(rows, flagRow{flag: flagText(f.Shorthand, f.Name, meta), help: usage, env: envs[f.Name]})
 		}
 	})
 	return rows
+}
+
+// flagUsage takes what stands for the value out of a flag's usage: it is quoted with backticks there.
+func flagUsage(f *pflag.Flag) (meta, usage string) {
+	if !strings.Contains(f.Usage, "`") {
+		return "", f.Usage
+	}
+	return pflag.UnquoteUsage(f)
 }
 
 func flagText(short, name, meta string) string {
@@ -186,6 +205,9 @@ func optionRow(o *app.Option) flagRow {
 	if o.Multiple {
 		more = append(more, "may be repeated")
 	}
+	if o.Secret {
+		more = append(more, "asked for on a terminal")
+	}
 	if len(more) > 0 {
 		r.help = strings.TrimSpace(r.help + " (" + strings.Join(more, "; ") + ")")
 	}
@@ -199,17 +221,12 @@ func optionRow(o *app.Option) flagRow {
 }
 
 // printCommandHelp prints the help of one command to standard output.
-func (s *session) printCommandHelp(c *cobra.Command) {
+func (s *session) printCommandHelp(c *cobra.Command) error {
 	var b strings.Builder
 	declared := s.declared(c)
 	if declared == nil {
-		fmt.Fprintf(&b, "%s\n\nUsage:  %s\n\n", c.Short, s.usageLine(c))
-		set := pflag.NewFlagSet("", pflag.ContinueOnError)
-		c.LocalFlags().VisitAll(set.AddFlag)
-		b.WriteString("Options:\n")
-		s.writeFlags(&b, s.flagRows(set, nil))
-		fmt.Fprint(s.Stdout, b.String())
-		return
+		s.writeBuiltinHelp(&b, c)
+		return s.showHelp(b.String())
 	}
 	if declared.Help != "" {
 		fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(declared.Help))
@@ -222,7 +239,46 @@ func (s *session) printCommandHelp(c *cobra.Command) {
 		b.WriteString("\n")
 	}
 	fmt.Fprintf(&b, "Options of every command:  %s --help\n", s.program)
-	fmt.Fprint(s.Stdout, b.String())
+	return s.showHelp(b.String())
+}
+
+// writeBuiltinHelp writes the help of a built-in command. Where it has flags of its own only these are listed, but for what runs.
+func (s *session) writeBuiltinHelp(b *strings.Builder, c *cobra.Command) {
+	fmt.Fprintf(b, "%s\n\nUsage:  %s\n\n", c.Short, s.usageLine(c))
+	if c.Long != "" {
+		fmt.Fprintf(b, "%s\n\n", strings.TrimSpace(c.Long))
+	}
+	own := ownFlags(c)
+	all := group(c.Annotations["group"]) == running
+	if own.HasFlags() || all {
+		b.WriteString("Options:\n")
+		rows := s.flagRows(own, nil)
+		if all {
+			set := pflag.NewFlagSet("", pflag.ContinueOnError)
+			(&globals{}).add(set)
+			rows = append(rows, s.flagRows(set, nil)...)
+		}
+		s.writeFlags(b, rows)
+		b.WriteString("\n")
+	}
+	if c.Example != "" {
+		b.WriteString("Examples:\n")
+		for _, line := range strings.Split(strings.TrimSpace(c.Example), "\n") {
+			fmt.Fprintf(b, "  %s %s\n", s.caller(c), line)
+		}
+		b.WriteString("\n")
+	}
+	if !all {
+		fmt.Fprintf(b, "Options of every command:  %s --help\n", s.program)
+	}
+}
+
+// caller is what stands before the name of c.
+func (s *session) caller(c *cobra.Command) string {
+	if s.app == nil && c.Annotations["app"] != "" {
+		return "faust run FILE"
+	}
+	return s.program
 }
 
 func writeArguments(b *strings.Builder, arguments []app.Argument) {
@@ -253,11 +309,7 @@ func (s *session) declared(c *cobra.Command) *app.Command {
 
 // usageLine is how c is called.
 func (s *session) usageLine(c *cobra.Command) string {
-	program := s.program
-	if s.app == nil && c.Name() == "worker" {
-		program = "faust run FILE"
-	}
-	line := program + " " + c.Name()
+	line := s.caller(c) + " " + c.Use
 	if d := s.declared(c); d != nil {
 		for _, a := range d.Arguments {
 			name := strings.ToUpper(a.Name)

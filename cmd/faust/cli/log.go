@@ -20,8 +20,10 @@ import (
 type logConfig struct {
 	w          io.Writer
 	format     string // auto, text, json, logfmt
-	level      string
-	terminal   bool // short times
+	levels     *logLevels
+	repeats    *repeats // nil: every line is written
+	terminal   bool     // short times
+	timeless   bool     // no times
 	color      bool
 	production bool // auto means json
 	render     fault.RenderConfig
@@ -33,30 +35,19 @@ func openLogFile(path string) (*os.File, error) {
 
 // newLogHandler makes the handler of a format. auto is text, in production json.
 func newLogHandler(cfg logConfig) slog.Handler {
-	level := levelOf(cfg.level)
-	format := cfg.format
-	if format == "auto" && cfg.production {
-		format = "json"
+	var h slog.Handler
+	switch {
+	case cfg.format == "json", cfg.format == "auto" && cfg.production:
+		h = flat{slog.NewJSONHandler(cfg.w, &slog.HandlerOptions{Level: slog.LevelDebug})}
+	case cfg.format == "logfmt":
+		h = flat{slog.NewTextHandler(cfg.w, &slog.HandlerOptions{Level: slog.LevelDebug})}
+	default:
+		h = &textHandler{cfg: cfg, out: &lockedWriter{w: cfg.w}}
 	}
-	switch format {
-	case "json":
-		return flat{slog.NewJSONHandler(cfg.w, &slog.HandlerOptions{Level: level})}
-	case "logfmt":
-		return flat{slog.NewTextHandler(cfg.w, &slog.HandlerOptions{Level: level})}
+	if cfg.repeats != nil {
+		h = collapsing{Handler: h, repeats: cfg.repeats}
 	}
-	return &textHandler{cfg: cfg, level: level, out: &lockedWriter{w: cfg.w}}
-}
-
-func levelOf(name string) slog.Level {
-	switch name {
-	case "debug":
-		return slog.LevelDebug
-	case "info":
-		return slog.LevelInfo
-	case "error":
-		return slog.LevelError
-	}
-	return slog.LevelWarn
+	return leveled{Handler: h, levels: cfg.levels}
 }
 
 // flat turns errors that a script author sees into fields: error.message, error.file, error.line, error.hint, error.stack.
@@ -109,7 +100,6 @@ var reports = map[string]bool{"dump": true, "stack": true}
 // textHandler writes lines for people: time LEVEL message key=value, and below the line what is wrong in the script.
 type textHandler struct {
 	cfg    logConfig
-	level  slog.Level
 	out    *lockedWriter
 	prefix string // of group names
 	attrs  []slog.Attr
@@ -127,7 +117,8 @@ func (w *lockedWriter) write(p []byte) error {
 	return err
 }
 
-func (h *textHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+// Enabled is true: which lines are written is decided before.
+func (h *textHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	c := *h
@@ -149,7 +140,10 @@ func prefixed(prefix string, attrs []slog.Attr) []slog.Attr {
 	return out
 }
 
-func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
+func (h *textHandler) Handle(_ context.Context, r slog.Record) error { return h.out.write(h.text(r)) }
+
+// text is what is written of a record.
+func (h *textHandler) text(r slog.Record) []byte {
 	var b bytes.Buffer
 	h.head(&b, r)
 	var lua *fault.Error
@@ -178,7 +172,7 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	if drawn != nil {
 		fault.Render(&b, lua, h.cfg.render)
 	}
-	return h.out.write(b.Bytes())
+	return b.Bytes()
 }
 
 func (h *textHandler) head(b *bytes.Buffer, r slog.Record) {
@@ -191,6 +185,10 @@ func (h *textHandler) head(b *bytes.Buffer, r slog.Record) {
 		when = time.Now()
 	}
 	level := r.Level.String()
+	if h.cfg.timeless {
+		fmt.Fprintf(b, "%-5s %s", level, r.Message)
+		return
+	}
 	if h.cfg.color {
 		fmt.Fprintf(b, "\x1b[2m%s\x1b[0m %s%-5s\x1b[0m %s", when.Format(layout), levelColor(r.Level), level, r.Message)
 		return

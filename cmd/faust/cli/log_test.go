@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"faust/luabind/fault"
+	"faust/runtime/app"
 )
 
 func scriptError() *fault.Error {
@@ -25,7 +26,7 @@ func scriptError() *fault.Error {
 func TestTextLog(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	log := slog.New(newLogHandler(logConfig{w: &b, format: "auto", level: "info", terminal: true}))
+	log := slog.New(newLogHandler(logConfig{w: &b, format: "auto", levels: newLogLevels(app.LogLevels{Level: "info"}), terminal: true}))
 	log.Debug("hidden")
 	log.With("app", "simple").WithGroup("web").Info("page served", "path", "/a b/", "took", time.Second)
 	line := b.String()
@@ -37,7 +38,7 @@ func TestTextLog(t *testing.T) {
 func TestTextLogQuotesControlCharacters(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	slog.New(newLogHandler(logConfig{w: &b, format: "text", level: "warn"})).Warn("odd key", "key", "a\x1b[31m\nb", "empty", "")
+	slog.New(newLogHandler(logConfig{w: &b, format: "text", levels: newLogLevels(app.LogLevels{Level: "warn"})})).Warn("odd key", "key", "a\x1b[31m\nb", "empty", "")
 	if got := b.String(); strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") || !strings.Contains(got, `empty=""`) {
 		t.Errorf("got %q", got)
 	}
@@ -46,7 +47,7 @@ func TestTextLogQuotesControlCharacters(t *testing.T) {
 func TestTextLogShowsReportsBelow(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	slog.New(newLogHandler(logConfig{w: &b, format: "text", level: "warn"})).Error("where tasks stand", "dump", "app a\n  agent b\n", "after", 1)
+	slog.New(newLogHandler(logConfig{w: &b, format: "text", levels: newLogLevels(app.LogLevels{Level: "warn"})})).Error("where tasks stand", "dump", "app a\n  agent b\n", "after", 1)
 	if got := b.String(); !strings.HasSuffix(got, "where tasks stand after=1\n  app a\n    agent b\n") {
 		t.Errorf("got %q", got)
 	}
@@ -55,7 +56,7 @@ func TestTextLogShowsReportsBelow(t *testing.T) {
 func TestTextLogDrawsScriptErrors(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	log := slog.New(newLogHandler(logConfig{w: &b, format: "text", level: "warn"}))
+	log := slog.New(newLogHandler(logConfig{w: &b, format: "text", levels: newLogLevels(app.LogLevels{Level: "warn"})}))
 	log.Error("event failed", "agent", "a", "err", fmt.Errorf("agent: %w", scriptError()), "offset", 7)
 	got := b.String()
 	for _, want := range []string{"ERROR event failed agent=a offset=7\n", "error: cannot call 'send': withdrawal is nil\n", "simple.lua:65:5", "withdrawals/2 @ 10433", "did you mean 'withdrawals'?"} {
@@ -71,7 +72,7 @@ func TestTextLogDrawsScriptErrors(t *testing.T) {
 func TestTextLogColors(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	slog.New(newLogHandler(logConfig{w: &b, format: "text", level: "warn", color: true, terminal: true})).Error("x", "k", 1)
+	slog.New(newLogHandler(logConfig{w: &b, format: "text", levels: newLogLevels(app.LogLevels{Level: "warn"}), color: true, terminal: true})).Error("x", "k", 1)
 	if !strings.Contains(b.String(), "\x1b[31mERROR\x1b[0m x") {
 		t.Errorf("got %q", b.String())
 	}
@@ -80,7 +81,7 @@ func TestTextLogColors(t *testing.T) {
 func TestJSONLog(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	log := slog.New(newLogHandler(logConfig{w: &b, format: "auto", production: true, level: "warn"}))
+	log := slog.New(newLogHandler(logConfig{w: &b, format: "auto", production: true, levels: newLogLevels(app.LogLevels{Level: "warn"})}))
 	log.Error("event failed", "agent", "a", "err", fmt.Errorf("agent: %w", scriptError()))
 	log.With("cause", errors.New("plain")).Warn("plain")
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
@@ -110,7 +111,7 @@ func TestJSONLog(t *testing.T) {
 func TestLogfmt(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	slog.New(newLogHandler(logConfig{w: &b, format: "logfmt", level: "warn"})).Warn("event failed", "err", scriptError())
+	slog.New(newLogHandler(logConfig{w: &b, format: "logfmt", levels: newLogLevels(app.LogLevels{Level: "warn"})})).Warn("event failed", "err", scriptError())
 	if got := b.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `msg="event failed"`) || !strings.Contains(got, "error.line=65") {
 		t.Errorf("got %q", got)
 	}
@@ -119,10 +120,10 @@ func TestLogfmt(t *testing.T) {
 func TestLateHandler(t *testing.T) {
 	t.Parallel()
 	var before, after bytes.Buffer
-	h := &lateHandler{target: newLateTarget(newLogHandler(logConfig{w: &before, format: "text", level: "warn"}))}
+	h := &lateHandler{target: newLateTarget(newLogHandler(logConfig{w: &before, format: "text", levels: newLogLevels(app.LogLevels{Level: "warn"})}))}
 	log := slog.New(h).With("k", 1).WithGroup("g")
 	log.Warn("one")
-	h.target.use(newLogHandler(logConfig{w: &after, format: "text", level: "info"}))
+	h.target.use(newLogHandler(logConfig{w: &after, format: "text", levels: newLogLevels(app.LogLevels{Level: "info"})}))
 	log.Info("two", "x", 2)
 	if !strings.Contains(before.String(), "one k=1") || strings.Contains(before.String(), "two") || !strings.Contains(after.String(), "two k=1 g.x=2") {
 		t.Errorf("before %q, after %q", before.String(), after.String())

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"faust/luabind/vm"
+	"faust/runtime/control"
 	"faust/runtime/worker"
 )
 
@@ -40,6 +41,19 @@ func (m machine) Dump() string {
 		}
 	}
 	return b.String()
+}
+
+// Tasks tells where every task stands.
+func (m machine) Tasks() []control.Task {
+	var list []control.Task
+	for _, t := range m.vm.Tasks() {
+		task := control.Task{Name: t.Name, State: t.State, What: t.What, Since: t.Since}
+		for _, f := range t.Stack {
+			task.Stack = append(task.Stack, strings.TrimSpace(f.What+"  "+f.Place.String()))
+		}
+		list = append(list, task)
+	}
+	return list
 }
 
 // pending names every task and what it waits for.

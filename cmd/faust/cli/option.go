@@ -95,7 +95,7 @@ func (s *session) input(c *app.Command, flags []*optionFlag, args []string) (app
 		}
 		if values != nil {
 			in[f.option.Name] = values
-		} else if f.option.Required {
+		} else if f.option.Required && !(f.option.Secret && s.isTerminalIn()) {
 			return nil, usagef("--%s is missing", f.option.Name)
 		}
 	}

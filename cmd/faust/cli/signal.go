@@ -30,7 +30,10 @@ func (s *session) listen(ctx context.Context, dump func() string, pending func()
 	i := &interrupts{session: s, dump: dump, pending: pending}
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 8)
-	watched := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1}
+	watched := []os.Signal{syscall.SIGTERM, syscall.SIGUSR1}
+	if !s.talks { // else ^C is for what the console runs
+		watched = append(watched, syscall.SIGINT)
+	}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup
 		watched = append(watched, syscall.SIGHUP)
 	}
@@ -80,6 +83,7 @@ func (i *interrupts) handle(sig syscall.Signal, cancel context.CancelFunc) {
 	if len(i.waiting) > 0 {
 		text += "; was waiting for " + strings.Join(i.waiting, ", ")
 	}
+	i.session.leaveTerminal()
 	fmt.Fprintln(i.session.Stderr, text)
 	os.Exit(exitSignals + int(sig))
 }

@@ -2,23 +2,20 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
-
-	"github.com/spf13/cobra"
 )
 
-func (s *session) versionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "The version of this program.", Args: cobra.ArbitraryArgs,
-		RunE: s.builtin(func(context.Context) error { return s.printVersion() })}
+func (s *session) versionCommand() builtin {
+	return builtin{group: other, use: "version", short: "The version of this program.",
+		run: func(context.Context, []string) error { return s.printVersion() }}
 }
 
 func (s *session) printVersion() error {
 	platform := runtime.GOOS + "/" + runtime.GOARCH
 	if s.globals.json {
-		return json.NewEncoder(s.Stdout).Encode(map[string]string{
+		return s.printJSON(map[string]string{
 			"version": Version, "commit": commit(), "platform": platform, "go": runtime.Version(),
 		})
 	}

@@ -6,23 +6,23 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-
-	"github.com/spf13/cobra"
+	"time"
 
 	"faust/luabind/fault"
 	"faust/runtime/app"
+	"faust/runtime/control"
 	"faust/runtime/worker"
 )
 
-func (s *session) workerCommand() *cobra.Command {
-	return &cobra.Command{Use: "worker", Short: "Start a worker.", Args: cobra.ArbitraryArgs, RunE: s.builtin(s.runWorker)}
+// consoleLimit is how long what is typed into a running worker may hold its Lua machine without waiting: everything else stands still meanwhile.
+const consoleLimit = 200 * time.Millisecond
+
+func (s *session) workerCommand() builtin {
+	return builtin{group: running, use: "worker", short: "Start a worker.", app: true, run: s.runWorker}
 }
 
 // runWorker runs the app until a signal, app.stop or something fatal.
-func (s *session) runWorker(ctx context.Context) error {
-	if s.app == nil {
-		return s.needApp("worker")
-	}
+func (s *session) runWorker(ctx context.Context, _ []string) error {
 	declared := s.app.script.App
 	logger, done, err := s.openLogger(declared.Settings)
 	if err != nil {
@@ -33,17 +33,41 @@ func (s *session) runWorker(ctx context.Context) error {
 	source := s.newSource(declared.Settings, logger)
 	defer source.close()
 	var w *worker.Worker
+	var status follower
 	ctx, signals, stopListening := s.listen(ctx, func() string { return w.Dump() }, nil)
 	defer stopListening()
 	w = worker.New(worker.Config{
 		App: declared, Broker: source.find, Machine: machine{s.app.script.VM}, Logger: logger, Render: s.pageError(),
+		Program: Version, Faults: scriptFaults{s.hidden}, Log: s.tap.follow, Console: s.app.script.Console(consoleLimit, nil), Between: s.Between, CheckpointInterval: s.CheckpointInterval,
 		Events: worker.Events{
 			Started: func(i worker.Info) { s.showStart(declared, i, logger) },
-			Ready:   s.showReady,
+			Ready: func(i worker.Info) {
+				s.showReady(i)
+				if s.screen != nil {
+					status.start(&statusLine{session: s, worker: w.Control(), levels: s.levels})
+				}
+			},
 			Waiting: func(what []string) { s.showWaiting(what, signals, logger) },
 		},
 	})
-	return ended(w.Run(ctx), signals)
+	err = w.Run(ctx)
+	status.stop()
+	s.summarize(w.Control().Status(), logger)
+	return ended(err, signals)
+}
+
+// summarize says what a worker did, at its end: on a terminal in a line of its own, else in the log.
+func (s *session) summarize(did control.Status, logger *slog.Logger) {
+	up := time.Since(did.Started).Round(time.Second)
+	if s.screen == nil {
+		logger.Info("worker stopped", "app", did.App, "processed", did.Processed, "failed", did.Failed, "unsent", did.Unsent, "up", up)
+		return
+	}
+	text := fmt.Sprintf("stopped after %s: %s processed, %s failed", clock(up), thousands(did.Processed), thousands(did.Failed))
+	if did.Unsent > 0 {
+		text += fmt.Sprintf(", %s sent and not stored", thousands(int64(did.Unsent)))
+	}
+	fmt.Fprintln(s.Stderr, text)
 }
 
 // pageError draws what a browser on this machine is shown of a page's error while the app is being developed; nil in production.
@@ -53,7 +77,7 @@ func (s *session) pageError() func(error) string {
 	}
 	return func(err error) string {
 		var b strings.Builder
-		fault.Render(&b, err, fault.RenderConfig{})
+		fault.Render(&b, err, fault.RenderConfig{Secrets: s.hidden})
 		return b.String()
 	}
 }
@@ -92,8 +116,7 @@ func (s *session) showStart(a *app.App, info worker.Info, logger *slog.Logger) {
 		drawBanner(s.Stderr, rows, width(s.Stderr))
 		return
 	}
-	// Whatever the level: it is the banner.
-	_ = logger.Handler().Handle(context.Background(), bannerRecord(rows))
+	_ = logger.Handler().Handle(context.WithValue(context.Background(), whateverLevel{}, true), bannerRecord(rows))
 }
 
 // showReady tells a terminal that the worker works; the log hears of it from the worker.

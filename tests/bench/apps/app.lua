@@ -4,10 +4,17 @@ app.configure { id = 'bench-' .. env.get('WORK', 'filter') .. env.get('RUN', '')
 local Withdrawal = app.record('Withdrawal', { user = 'string', country = 'string', amount = 'float', date = 'string' })
 local Priced = app.record('Priced', { user = 'string', country = 'string', amount = 'float', date = 'string', fee = 'float' })
 
-local withdrawals = app.topic('withdrawals', { key = 'string', value = Withdrawal })
+local withdrawals = app.topic(env.get('TOPIC', 'withdrawals'), { key = 'string', value = Withdrawal })
 local priced = app.topic('priced', { key = 'string', value = Priced })
 local copied = app.topic('copied', { key = 'string', value = Withdrawal })
 local produced = app.topic('produced', { key = 'string', value = Withdrawal })
+
+local totals = app.table('totals', { default = 0.0 })
+
+local spans, closed = app.table('spans', { default = 0.0 }), 0
+if env.get('WORK', ''):find '^window' then
+  spans:tumbling('1s', { expires = '10s' }):on_close(function() closed = closed + 1 end)
+end
 
 local kept = 0
 
@@ -24,12 +31,27 @@ local work = {
       } }
     end
   end,
+  sum = function(stream)
+    for w in stream do totals[w.user] = totals[w.user] + w.amount end
+  end,
+  group_by = function(stream)
+    for w in stream do totals[w.country] = totals[w.country] + w.amount end
+  end,
+  window = function(stream)
+    for w in stream do spans:add(w.user, w.amount) end
+  end,
+  window_by = function(stream)
+    for w in stream do spans:add(w.country, w.amount) end
+  end,
   forward = function(stream)
     for w in stream do copied:send { key = w.user, value = w } end
   end,
 }
 
-if work[env.get('WORK', '')] then app.agent('work', withdrawals, work[env.get('WORK')]) end
+local name = env.get('WORK', '')
+local source = (name == 'group_by' or name == 'window_by') and withdrawals:group_by('country') or withdrawals
+local used = { sum = { totals }, group_by = { totals }, window = { spans }, window_by = { spans } }
+if work[name] then app.agent('work', source, { tables = used[name] or {} }, work[name]) end
 
 app.command('produce', { app.argument('count', { type = 'int' }) }, function(arguments)
   for i = 1, arguments.count do

@@ -1,1 +1,1 @@
-app.command('send', function(options) end)
+app.command('graph', function(options) end)

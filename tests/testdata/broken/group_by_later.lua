@@ -1,2 +1,0 @@
-local orders = app.topic('orders')
-app.agent(orders:group_by('country'), function(stream) end)

@@ -1,0 +1,3 @@
+app.command('go', function()
+  local r = http.get('example.com/rates')
+end)

@@ -1,0 +1,4 @@
+app.command('go', function()
+  local encode = json.encdoe
+  print(encode {})
+end)

@@ -1,0 +1,1 @@
+local db = sql.open('postgres://localhost/')

@@ -1,0 +1,1 @@
+local totals = app.table('totals', { default = 0, value = 'flaot' })

@@ -1,1 +1,0 @@
-local totals = app.table('totals', { default = 0 })

@@ -1,0 +1,1 @@
+local totals = app.table('totals', { defualt = 0 })

@@ -1,0 +1,2 @@
+local totals = app.table('totals', { default = 0 })
+local again = app.table('totals', { default = {} })
