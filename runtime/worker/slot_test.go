@@ -38,9 +38,12 @@ func TestSlotThatIsDeleted(t *testing.T) {
 					}
 				}
 				s.close()
-				if deletes {
-					if err := os.RemoveAll(gone); err != nil {
+				for tries := 0; deletes; tries++ { // one that looks for a slot may just have found the folder, and make its lock in it
+					if err := os.RemoveAll(gone); err == nil {
+						break
+					} else if tries == 1000 {
 						t.Error(err)
+						return
 					}
 				}
 			}
