@@ -345,14 +345,14 @@ func TestPageAsks(t *testing.T) {
 	s, stop := serve(t, `
 		local adder = app.agent('adder', function(stream) for r in stream do stream:yield(r.a + r.b) end end)
 		local out = app.topic('out')
-		app.page('/add', function() return { sum = adder:ask({ a = 1, b = 2 }, { timeout = '10ms' }) } end)
+		app.page('/add', function(request) return { sum = adder:ask({ a = 1, b = 2 }, { timeout = request.query.within or '1m' }) } end)
 		app.page('POST /out', function(request) out:send { key = 'k', value = request.json } return nil, 202 end)
 	`)
 	if resp, body := s.ask("POST /out", `{"n":1}`); resp.StatusCode != 202 || body != "" {
 		t.Error(resp.Status, body)
 	}
 	equal(t, "sent", s.sentValues(), `out k={"n":1}`)
-	if resp, body := s.ask("GET /add", ""); resp.StatusCode != 504 || body != `{"error":"timed out"}` {
+	if resp, body := s.ask("GET /add?within=10ms", ""); resp.StatusCode != 504 || body != `{"error":"timed out"}` {
 		t.Error(resp.Status, body)
 	}
 	s.mu.Lock()
@@ -415,7 +415,7 @@ func TestPagesRunBeside(t *testing.T) {
 	t.Parallel()
 	s, _ := serve(t, `
 		local gate = app.channel { maxsize = 1 }
-		app.page('/wait', function() return { got = gate:get('10s') } end)
+		app.page('/wait', function() return { got = gate:get('1m') } end)
 		app.page('POST /go', function(request) gate:put(request.body) return 'ok' end)
 	`)
 	got := make(chan string, 1)

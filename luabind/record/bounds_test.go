@@ -3,6 +3,7 @@ package record
 import (
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestNumbersInAny(t *testing.T) {
 func TestLongNumbers(t *testing.T) {
 	digits := strings.Repeat("9", 1_000_000)
 	b := newBench(t)
-	start := time.Now()
+	start := worked(t)
 	for field, raw := range map[string]string{
 		`'decimal'`: `"` + digits + `"`, `'decimal?'`: digits, `'int'`: `1.` + digits, `'int64'`: digits, `'any'`: digits, `'[any]'`: `[` + digits + `]`,
 		`{ type='datetime', format='unix' }`: digits, `{ type='datetime', format='unix_ms' }`: `0.` + digits,
@@ -66,9 +67,19 @@ func TestLongNumbers(t *testing.T) {
 	if _, err := b.ParseJSON(b.L, []byte(digits)); err == nil {
 		t.Error("json.decode took a number of a million digits")
 	}
-	if took := time.Since(start); took > 20*time.Second {
+	if took := worked(t) - start; took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
+}
+
+// worked is the time that this process had a processor: that of the clock goes on while a busy machine does something else.
+func worked(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // TestDecimalBounds has decimals whose digits are written with zeros at the end, and zeros: what is written can be read again.

@@ -37,6 +37,9 @@ var edits = map[string][]edit{
 			"require does not search by package.path, and the module cache cannot be written to"},
 		{"package.path = oldpath", "", "", "the same"},
 	},
+	"_lua5.1-tests/files.lua": {
+		{"assert(os.difftime(t1,t) <= 2)", "", "assert(os.difftime(t1,t) <= 100)", "a busy machine lets more than two seconds pass between two lines"},
+	},
 	"_lua5.1-tests/events.lua": {
 		{"assert(tostring(a) == nil)", "", "assert(not pcall(tostring, a))", "__tostring must give a string, as from Lua 5.3 on"},
 	},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"faust/runtime/control"
@@ -228,7 +229,8 @@ func TestCommands(t *testing.T) {
 		s := newStage("")
 		s.Inputs, s.Worker, s.Width = []string{c.input}, s.worker, func() int { return c.width }
 		s.Stderr = &s.out
-		err := Run(t.Context(), s.Config)
+		var err error
+		synctest.Test(t, func(t *testing.T) { err = Run(t.Context(), s.Config) }) // where time stands still
 		if failed := strings.HasPrefix(c.out, "error: ") && c.input != ":error 7"; errors.Is(err, ErrFailed) != failed {
 			t.Errorf("%s: %v", c.input, err)
 		}
