@@ -93,7 +93,11 @@ func TestServerEndsWhenItCannotWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var last atomic.Pointer[process]
-	cfg, err := Find(t.Context(), dir, func(dir string) error { last.Store(startChild(t, dir)); return nil })
+	cfg, err := Find(t.Context(), dir, func(dir string) (<-chan struct{}, error) {
+		p := startChild(t, dir)
+		last.Store(p)
+		return p.ended, nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +119,9 @@ func TestServerEndsWhenItCannotWrite(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("it goes on")
 	}
-	if log := (&finder{dir: dir}).logText(0); !strings.Contains(log, "embedded broker of "+dir) || !strings.Contains(log, path+": not a directory") {
-		t.Errorf("it ended with%s", log)
+	log, err := os.ReadFile(LogFile(dir))
+	if err != nil || !strings.Contains(string(log), "embedded broker of "+dir) || !strings.Contains(string(log), path+": not a directory") {
+		t.Errorf("it ended with %s, %v", log, err)
 	}
 	select {
 	case r := <-fate:

@@ -18,19 +18,22 @@ import (
 var ErrReplaced = errors.New("its data was deleted, and a new broker runs in its place")
 
 const (
-	findTimeout = 20 * time.Second
-	// startTimeout is how long a started process may take until it has locked its directory.
-	startTimeout = 5 * time.Second
-	findPause    = 20 * time.Millisecond
+	findTimeout = time.Minute
+	// holdTimeout is how long a broker may hold its directory without an answer.
+	holdTimeout = 20 * time.Second
+	findPause   = 20 * time.Millisecond
 	// restartPause is how long a broker that could not be started is not tried again for clients that lost theirs.
 	restartPause = 5 * time.Second
 )
 
-// Find gives the configuration of the embedded broker of a data directory, starting it as a process of its own if none runs:
-// start launches `faust broker` detached (the caller knows the program), with its output appended to LogFile(datadir). It waits until the broker
+// Start launches `faust broker` detached, with its output appended to LogFile(dir). The channel is closed when that process has ended.
+type Start func(dir string) (ended <-chan struct{}, err error)
+
+// Find gives the configuration of the embedded broker of a data directory, starting it as a process of its own if none runs: start does that, since
+// the caller knows the program. It waits until the broker
 // answers. Of several processes that look at the same time one starts it. Clients of the configuration start it again when it is gone, so start
 // may be called later, from any goroutine. An embedded broker that cannot be had is an *Error of class Embedded.
-func Find(ctx context.Context, datadir string, start func(dir string) error) (Config, error) {
+func Find(ctx context.Context, datadir string, start Start) (Config, error) {
 	dir, err := filepath.Abs(datadir)
 	if err != nil {
 		return Config{}, fmt.Errorf("find embedded broker: %w", err)
@@ -70,10 +73,14 @@ func (f *finder) find(ctx context.Context) (string, error) {
 	if err := f.writable(); err != nil {
 		return "", f.unusable(err)
 	}
-	if err := f.start(f.dir); err != nil {
+	if err := ctx.Err(); err != nil { // whoever asked is gone, and would not use it
 		return "", f.unusable(err)
 	}
-	return f.wait(ctx, from)
+	ended, err := f.start(f.dir)
+	if err != nil {
+		return "", f.unusable(err)
+	}
+	return f.wait(ctx, ended, from)
 }
 
 // unusable is the error of a directory in which no broker can run. An end of the context stays what it is.
@@ -103,7 +110,7 @@ func LogFile(datadir string) string { return filepath.Join(datadir, logFile) }
 
 type finder struct {
 	dir   string
-	start func(dir string) error
+	start Start
 
 	mu    sync.Mutex // held while a client brings the broker back
 	tried time.Time  // the last attempt, and what became of it
@@ -213,15 +220,16 @@ func (f *finder) alone(ctx context.Context) (io.Closer, error) {
 // free tells whether no broker holds the directory.
 func (f *finder) free() bool {
 	l, err := lock(f.dir, lockFile)
-	if err != nil {
-		return false
+	if err == nil {
+		l.Close()
 	}
-	l.Close()
-	return true
+	return !errors.Is(err, errLocked)
 }
 
 // holder waits for the broker that holds the directory: it is about to answer, or to end. "": there is none.
 func (f *finder) holder(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
+	defer cancel()
 	for {
 		addr, err := f.look(ctx)
 		if err == nil || errors.Is(err, ErrReplaced) {
@@ -236,21 +244,22 @@ func (f *finder) holder(ctx context.Context) (string, error) {
 	}
 }
 
-// wait waits until the broker that was started answers. A process that ends before it does, or never takes the lock, is told with what it wrote.
-func (f *finder) wait(ctx context.Context, from int64) (string, error) {
-	began, held := time.Now(), false
+// wait waits until the broker that was started answers. A process that ends before it does is told with what it wrote, unless another one was faster.
+func (f *finder) wait(ctx context.Context, ended <-chan struct{}, from int64) (string, error) {
 	for {
 		addr, err := f.look(ctx)
 		if err == nil || errors.Is(err, ErrReplaced) {
 			return addr, err
 		}
-		free := f.free()
-		held = held || !free
-		if free && (held || time.Since(began) > startTimeout || f.logSize() > from && time.Since(began) > time.Second) {
+		select {
+		case <-ended:
+			if addr, err := f.holder(ctx); addr != "" || err != nil {
+				return addr, err
+			}
 			return "", &Error{Class: Embedded, Addr: f.dir, Err: fmt.Errorf("it did not start%s", f.logText(from))}
-		}
-		if pause(ctx) != nil {
+		case <-ctx.Done():
 			return "", &Error{Class: Embedded, Addr: f.dir, Err: fmt.Errorf("it does not answer: %w%s", err, f.logText(from))}
+		case <-time.After(findPause):
 		}
 	}
 }
@@ -289,9 +298,13 @@ func Look(ctx context.Context, datadir string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("find embedded broker: %w", err)
 	}
-	f := &finder{dir: dir}
-	addr, err := f.look(ctx)
-	if err != nil {
+	f, addr := &finder{dir: dir}, ""
+	if _, err := readState(dir); err == nil {
+		if addr, err = f.holder(ctx); err != nil {
+			return Config{}, err
+		}
+	}
+	if addr == "" {
 		return Config{}, &Error{Class: Embedded, Addr: dir, Err: errors.New("it does not run")}
 	}
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) { return f.connect(ctx, network) }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"faust/runtime/topic"
 	"faust/tests/drive"
@@ -20,10 +22,9 @@ func TestFindStartsOne(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	var starts atomic.Int32
-	start := func(dir string) error {
+	start := func(dir string) (<-chan struct{}, error) {
 		starts.Add(1)
-		startChild(t, dir)
-		return nil
+		return startChild(t, dir).ended, nil
 	}
 	var all sync.WaitGroup
 	found := make([]Config, 8)
@@ -54,10 +55,11 @@ func TestFindFollowsTheBroker(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var last atomic.Pointer[process]
-	start := func(dir string) error {
+	start := func(dir string) (<-chan struct{}, error) {
 		_, port, _ := net.SplitHostPort(drive.Closed(t))
-		last.Store(startChild(t, dir, "FAUST_TEST_BROKER_PORT="+port))
-		return nil
+		p := startChild(t, dir, "FAUST_TEST_BROKER_PORT="+port)
+		last.Store(p)
+		return p.ended, nil
 	}
 	cfg, err := Find(t.Context(), dir, start)
 	if err != nil {
@@ -95,10 +97,9 @@ func TestFindComparesTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	started := false
-	cfg, err := Find(t.Context(), dir, func(dir string) error {
+	cfg, err := Find(t.Context(), dir, func(dir string) (<-chan struct{}, error) {
 		started = true
-		startChild(t, dir)
-		return nil
+		return startChild(t, dir).ended, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -113,14 +114,49 @@ func TestFindTellsWhyNoneStarts(t *testing.T) {
 	dir := t.TempDir()
 	taken := accepting(t, func(conn net.Conn) { conn.Close() })
 	_, port, _ := net.SplitHostPort(taken)
-	_, err := Find(t.Context(), dir, func(dir string) error { startChild(t, dir, "FAUST_TEST_BROKER_PORT="+port); return nil })
+	_, err := Find(t.Context(), dir, func(dir string) (<-chan struct{}, error) {
+		return startChild(t, dir, "FAUST_TEST_BROKER_PORT="+port).ended, nil
+	})
 	if err == nil || !strings.Contains(err.Error(), "did not start") || !strings.Contains(err.Error(), "port "+port+" is taken") {
 		t.Errorf("%v", err)
 	}
-	_, err = Find(t.Context(), t.TempDir(), func(string) error { return errors.New("no such program") })
+	_, err = Find(t.Context(), t.TempDir(), func(string) (<-chan struct{}, error) { return nil, errors.New("no such program") })
 	if err == nil || !strings.Contains(err.Error(), "no such program") {
 		t.Errorf("%v", err)
 	}
+}
+
+// A process that takes its time is waited for, whatever it wrote meanwhile, and told with its last words.
+func TestFindWaitsForASlowStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		began, ended := time.Now(), make(chan struct{})
+		_, err := Find(t.Context(), dir, func(dir string) (<-chan struct{}, error) {
+			says := func(text string) {
+				if err := os.WriteFile(LogFile(dir), []byte(text), 0o644); err != nil {
+					t.Error(err)
+				}
+			}
+			says("a word\n")
+			go func() {
+				defer close(ended)
+				only, err := lock(dir, lockFile)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				<-time.After(10 * time.Second)
+				only.Close()
+				<-time.After(20 * time.Second)
+				says("a word\nthe reason\n")
+			}()
+			return ended, nil
+		})
+		if err == nil || !strings.HasSuffix(err.Error(), "it did not start: a word\nthe reason") || time.Since(began) < 30*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
 }
 
 // Who looks for a broker that is just ending, and holds its directory still, starts another one.
@@ -128,15 +164,19 @@ func TestFindWhileTheBrokerEnds(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for range 3 {
-		cfg, err := Find(t.Context(), dir, func(dir string) error { startChild(t, dir, "FAUST_TEST_BROKER_IDLE=1s"); return nil })
+		var p *process
+		cfg, err := Find(t.Context(), dir, func(dir string) (<-chan struct{}, error) {
+			p = startChild(t, dir)
+			return p.ended, nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := Open(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
+		if p == nil {
+			t.Fatalf("the one that ends is found, at %s", cfg.Seeds)
 		}
-		c.Close()
+		mustOpen(t, cfg).Close()
+		p.stdin.Close() // it ends
 		until(t, "broker.json is gone", func() bool {
 			_, err := readState(dir)
 			return errors.Is(err, os.ErrNotExist)
@@ -149,7 +189,11 @@ func TestClientStartsTheBrokerAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var last atomic.Pointer[process]
-	start := func(dir string) error { last.Store(startChild(t, dir)); return nil }
+	start := func(dir string) (<-chan struct{}, error) {
+		p := startChild(t, dir)
+		last.Store(p)
+		return p.ended, nil
+	}
 	cfg, err := Find(t.Context(), dir, start)
 	if err != nil {
 		t.Fatal(err)
@@ -160,27 +204,35 @@ func TestClientStartsTheBrokerAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 3 {
+		if i > 0 {
+			last.Load().kill(t)
+		}
 		if r := send(t.Context(), c, topic.Record{Topic: "a", Value: []byte("x")}); r[0].err != nil || r[0].Offset != int64(i) {
 			t.Fatalf("offset %d instead of %d, %v", r[0].Offset, i, r[0].err)
 		}
-		last.Load().kill(t)
 	}
 }
 
-// One that cannot be started is not tried with every connection.
+// One that cannot be started is not tried with every connection, but again after a while.
 func TestClientLeavesABrokerAloneThatDoesNotStart(t *testing.T) {
 	t.Parallel()
-	starts := 0
-	f := &finder{dir: t.TempDir(), start: func(string) error { starts++; return errors.New("no such program") }}
-	for range 3 {
-		_, err := f.dial(t.Context(), "tcp", "")
-		if err == nil || !strings.Contains(err.Error(), "no such program") {
-			t.Errorf("%v", err)
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		starts := 0
+		f := &finder{dir: dir, start: func(string) (<-chan struct{}, error) { starts++; return nil, errors.New("no such program") }}
+		for want := range 2 {
+			for range 3 {
+				_, err := f.dial(t.Context(), "tcp", "")
+				if err == nil || !strings.Contains(err.Error(), "no such program") {
+					t.Errorf("%v", err)
+				}
+			}
+			if starts != want+1 {
+				t.Errorf("%d attempts", starts)
+			}
+			<-time.After(restartPause)
 		}
-	}
-	if starts != 1 {
-		t.Errorf("%d attempts", starts)
-	}
+	})
 }
 
 func TestFindInAnUnusableFolder(t *testing.T) {
@@ -189,7 +241,7 @@ func TestFindInAnUnusableFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Find(t.Context(), file, func(string) error { t.Error("started"); return nil })
+	_, err := Find(t.Context(), file, func(string) (<-chan struct{}, error) { t.Error("started"); return nil, nil })
 	var e *Error
 	if !errors.As(err, &e) || e.Class != Embedded || !strings.Contains(e.Hint, "--datadir") {
 		t.Errorf("%v", err)
@@ -226,7 +278,8 @@ func TestServerLooksAfterItsFolder(t *testing.T) {
 	defer conn.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(t.Context()) }()
-	if err := os.RemoveAll(dir); err != nil {
+	// at once: file after file, it might put broker.json back in between
+	if err := os.Rename(dir, dir+".removed"); err != nil {
 		t.Fatal(err)
 	}
 	other, stop := serve(t, ServerConfig{Dir: dir})
@@ -248,7 +301,7 @@ func TestFindWithoutBrokerID(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
 		_, stop := serve(t, ServerConfig{Dir: dir})
-		cfg, err := Find(t.Context(), dir, func(string) error { t.Error("started"); return nil })
+		cfg, err := Find(t.Context(), dir, func(string) (<-chan struct{}, error) { t.Error("started"); return nil, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +318,7 @@ func TestClientOfADeletedBroker(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	_, stop := serve(t, ServerConfig{Dir: dir})
-	cfg, err := Find(t.Context(), dir, func(string) error { return errors.New("not needed") })
+	cfg, err := Find(t.Context(), dir, func(string) (<-chan struct{}, error) { return nil, errors.New("not needed") })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func (b *source) embedded(ctx context.Context) (broker.Config, error) {
 }
 
 // start launches the embedded broker. One that has to be started again went away under a running worker or command.
-func (b *source) start(dir string) error {
+func (b *source) start(dir string) (<-chan struct{}, error) {
 	if b.found.Load() {
 		b.logger.Warn("the embedded broker is gone, starting it again", "dir", dir)
 	}
@@ -181,22 +181,22 @@ func (b *source) close() {
 	b.inside = nil
 }
 
-// startBroker starts `faust broker` as a process of its own that outlives this one. Its output goes to broker.log.
-func (s *session) startBroker(dir string) error {
+// startBroker starts `faust broker` as a process of its own that outlives this one. Its output goes to broker.log. The channel is closed when it has ended.
+func (s *session) startBroker(dir string) (<-chan struct{}, error) {
 	program, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("finding the program for the broker: %w", err)
+		return nil, fmt.Errorf("finding the program for the broker: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making the data directory: %w", err)
+		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	log, err := os.OpenFile(broker.LogFile(dir), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return fmt.Errorf("opening the broker's log: %w", err)
+		return nil, fmt.Errorf("opening the broker's log: %w", err)
 	}
 	defer log.Close()
 	command := exec.Command(program, "broker", "--detached", "--datadir", abs, "--loglevel", "info", "--log-format", "text")
@@ -204,13 +204,15 @@ func (s *session) startBroker(dir string) error {
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := command.Start(); err != nil {
-		return fmt.Errorf("starting the broker: %w", err)
+		return nil, fmt.Errorf("starting the broker: %w", err)
 	}
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		var exit *exec.ExitError
 		if err := command.Wait(); err != nil && !errors.As(err, &exit) {
 			slog.Debug("broker process", "err", err)
 		}
 	}()
-	return nil
+	return ended, nil
 }
