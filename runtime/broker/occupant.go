@@ -54,14 +54,14 @@ func occupant(port int) string {
 	if json.Unmarshal(text, &s) != nil {
 		return unknown
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), OpenTimeout)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr)
 	if err != nil {
 		return unknown
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_ = conn.SetDeadline(time.Now().Add(OpenTimeout))
 	if id, err := clusterID(conn); err != nil || id != s.ClusterID {
 		return unknown
 	}

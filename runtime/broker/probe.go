@@ -98,8 +98,6 @@ func speaksTLS(ctx context.Context, cfg Config, addr string) bool {
 		return false
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(ctx, OpenTimeout/10)
-	defer cancel()
 	err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) // nothing is sent through it
 	return err == nil || strings.Contains(err.Error(), "remote error: tls:")
 }
