@@ -152,6 +152,12 @@ func TestRights(t *testing.T) {
 	}
 	must(t, mustOpen(t, filepath.Join(dir, "old")).Close())
 	must(t, os.Mkdir(filepath.Join(dir, "empty"), 0o555))
+	if os.Getuid() != 0 { // the process is of whoever owns all this
+		for _, own := range []string{dir, filepath.Join(dir, "old")} {
+			must(t, os.Chmod(own, 0o555))
+			t.Cleanup(func() { must(t, os.Chmod(own, 0o755)) })
+		}
+	}
 	for _, name := range []string{"old", "empty", "new"} {
 		path := filepath.Join(dir, name)
 		out, err := child(t, path, true)
@@ -165,7 +171,9 @@ func TestRights(t *testing.T) {
 func child(t *testing.T, dir string, nobody bool) (string, error) {
 	t.Helper()
 	exe := filepath.Join(t.TempDir(), "test")
-	self, err := os.ReadFile(os.Args[0])
+	path, err := os.Executable()
+	must(t, err)
+	self, err := os.ReadFile(path)
 	must(t, err)
 	must(t, os.WriteFile(exe, self, 0o755))
 	must(t, os.Chmod(filepath.Dir(exe), 0o755))
