@@ -390,6 +390,9 @@ func TestPorts(t *testing.T) {
 func run(t *testing.T, cfg Config) (s *Server, stop func() error, out *lines) {
 	t.Helper()
 	cfg.Listen = net.Listen
+	if cfg.Grace == 0 {
+		cfg.Grace = time.Minute // of the machine's time, which may be busy
+	}
 	s, out = server(t, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -66,12 +66,12 @@ func TestPagesGoToTheOwner(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, def := served(6066)
 		one := w.start(a, w.onNet).operational()
-		b, _ := served(6067)
+		b, other := served(6067)
 		two := w.start(b, w.onNet).operational()
 		w.produce("in", 4, 0, 200)
 		w.settled("sums", 200)
 		eventually(t, "both have a part", func() bool {
-			return len(one.worker.current.Load().Shards(def)) == 2 && len(two.worker.current.Load().state.hands) == 2
+			return len(one.worker.current.Load().Shards(def)) == 2 && len(two.worker.current.Load().Shards(other)) == 2
 		})
 		for _, port := range []int{6066, 6067} {
 			for key, want := range want(200) {
