@@ -155,3 +155,34 @@ func TestLimitIsOfOneStretch(t *testing.T) {
 		}
 	})
 }
+
+// What a computer did meanwhile is not what the task did: of a limit that is long over when that is seen for the first time, the task has the rest.
+func TestLimitOfABusyComputer(t *testing.T) {
+	t.Parallel()
+	m := open(t, Config{})
+	err := m.Run(t.Context(), "limited", true, func(*lua.LState) error {
+		over := 0
+		m.Limit(time.Hour, func() { over++ })
+		l := m.current().limit
+		m.mu.Lock()
+		l.t.since = time.Now().Add(-2 * time.Hour)
+		m.mu.Unlock()
+		for range limitSteps - 1 {
+			l.passed()
+		}
+		if over > 0 {
+			t.Error("it is over at once")
+		}
+		if l.passed(); over != 1 {
+			t.Errorf("told %d times", over)
+		}
+		m.Limit(0, nil)
+		if l.passed(); over != 1 {
+			t.Error("told after the limit was lifted")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
