@@ -284,14 +284,16 @@ func TestWhere(t *testing.T) {
 	for text, want := range map[string]string{
 		`value.amount >`:      "--where:1",
 		`value.amount = 5`:    "--where:1:14",
-		`key != 'x'`:          "--where:1:5: write ~=",
+		`key != 'x'`:          "--where:1:5: write '~='",
 		`true; os.exit()`:     ": --where takes one expression",
+		`syntax error (`:      "--where:1:8: the expression is over before this",
 		"key == 'a' and\n  (": "--where:2",
 		" ":                   ": the expression of --where is empty",
 	} {
 		_, err := s.Where(t.Context(), text)
 		var e *fault.Error
-		if !errors.As(err, &e) || !strings.HasPrefix(e.Place.String(), strings.Split(want, ": ")[0]) {
+		place, message, _ := strings.Cut(want, ": ")
+		if !errors.As(err, &e) || !strings.HasPrefix(e.Place.String(), place) || !strings.Contains(fmt.Sprint(e.Message, e.Label, e.Hints), message) {
 			t.Errorf("%s: %v %+v", text, err, e)
 		}
 	}

@@ -25,6 +25,8 @@ type Where struct {
 	fn   *lua.LFunction
 }
 
+const whereHint = "--where takes one expression, as  value.amount > 100 and key ~= 'x'"
+
 // Where compiles an expression; more are names that Match gets texts for. The error is a *fault.Error or fault.List in WhereFile.
 func (s *Script) Where(ctx context.Context, text string, more ...string) (*Where, error) {
 	w := &Where{s: s, Text: text}
@@ -36,8 +38,8 @@ func (s *Script) Where(ctx context.Context, text string, more ...string) (*Where
 		w.fn, err = s.VM.Compile(head+text, WhereFile)
 		return err
 	})
-	if err != nil {
-		return nil, risen(err)
+	if err = risen(err); err != nil {
+		return nil, oneExpression(text, err)
 	}
 	return w, nil
 }
@@ -92,7 +94,7 @@ func risen(err error) error {
 	}
 	for _, e := range list {
 		if e.Place.File == WhereFile && e.Place.Line == 1 { // what stands before the expression cannot be wrong by itself
-			return usage("--where takes one expression, as  value.amount > 100 and key ~= 'x'")
+			return usage(whereHint)
 		}
 		lift(&e.Place)
 		for i, hint := range e.Hints {
@@ -104,6 +106,15 @@ func risen(err error) error {
 		for i := range e.Trace {
 			lift(&e.Trace[i].Place)
 		}
+	}
+	return err
+}
+
+// oneExpression says of an expression that something follows what is not known to its author: that there is a return before it.
+func oneExpression(text string, err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && strings.HasPrefix(e.Message, "'return' must be the last statement") && !strings.Contains(text, "return") {
+		e.Message, e.Label, e.Hints = "the expression is over before this", "", []string{whereHint}
 	}
 	return err
 }

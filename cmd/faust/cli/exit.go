@@ -57,7 +57,10 @@ func exitCode(err error) int {
 }
 
 // usageError is a command line that cannot be understood. It is shown with the usage line.
-type usageError struct{ message, hint string }
+type usageError struct {
+	message, hint string
+	err           *fault.Error // what is wrong in a text of the command line, to be drawn; nil: message and hint say it
+}
 
 func (e *usageError) Error() string { return e.message }
 
@@ -131,7 +134,7 @@ func (s *session) report(err error) {
 	switch {
 	case err == nil, errors.As(err, &exit):
 	case errors.As(err, &usage):
-		s.complain(usage.message, usage.hint)
+		s.misuse(usage)
 		fmt.Fprintf(s.Stderr, "usage: %s\n", s.usage)
 	case errors.As(err, &failure):
 		fmt.Fprintln(s.Stderr, failure.Text)
@@ -156,6 +159,15 @@ func (s *session) report(err error) {
 	default:
 		s.complain(err.Error(), "")
 	}
+}
+
+// misuse shows what is wrong with a command line.
+func (s *session) misuse(e *usageError) {
+	if e.err != nil {
+		s.draw(e.err, e.err)
+		return
+	}
+	s.complain(e.message, e.hint)
 }
 
 func (s *session) complain(message, hint string) {

@@ -281,7 +281,7 @@ func (c *replCommands) Run(ctx context.Context, args ...string) error {
 	switch {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
 	case errors.As(err, &wrong): // how it is used on the command line is of no use here
-		s.complain(wrong.message, wrong.hint)
+		s.misuse(wrong)
 	default:
 		s.report(err)
 	}

@@ -130,13 +130,18 @@ func (s *session) target(ctx context.Context, name string, as luabind.Types) (*l
 	return t, misused(err)
 }
 
-// misused makes an error of use of what the script says of an argument.
+// misused makes an error of use of what the script says of an argument, or of the Lua in it.
 func misused(err error) error {
 	var e *fault.Error
-	if !errors.As(err, &e) || e.Code != fault.Usage {
+	switch {
+	case !errors.As(err, &e):
 		return err
+	case e.Code == fault.Usage:
+		return &usageError{message: e.Message, hint: strings.Join(e.Hints, "; ")}
+	case e.Code == fault.Syntax:
+		return &usageError{message: e.Message, err: e}
 	}
-	return &usageError{message: e.Message, hint: strings.Join(e.Hints, "; ")}
+	return err
 }
 
 // sendOne sends one message and says where it is.
