@@ -27,7 +27,7 @@ func (s *session) brokerCommand() builtin {
 	var port int
 	var detached bool
 	return builtin{
-		group: running, use: "broker", short: "Run the embedded broker in the foreground.",
+		group: running, use: "broker", short: "Run the embedded broker in the foreground.", plain: true,
 		flags: func(set *pflag.FlagSet) {
 			set.IntVar(&port, "port", 0, "port `N` to listen on; without it 9092 or the next free one")
 			set.BoolVar(&detached, "detached", false, "end some seconds after the last client left")

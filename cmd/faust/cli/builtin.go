@@ -17,6 +17,7 @@ type builtin struct {
 	long    string // more, for its own help; empty: none
 	example string // lines without the program before them: tail orders -n 5
 	app     bool   // it needs an app
+	plain   bool   // it has no output for programs: --json is unknown to it
 	min     int    // arguments at least
 	max     int    // arguments at most; -1: any number
 	flags   func(set *pflag.FlagSet)
@@ -54,6 +55,9 @@ func (b builtin) cobra(s *session) *cobra.Command {
 	if b.app {
 		c.Annotations["app"] = "needed"
 	}
+	if b.plain {
+		c.Annotations["plain"] = "yes"
+	}
 	if b.flags != nil {
 		b.flags(c.Flags())
 	}
@@ -61,6 +65,9 @@ func (b builtin) cobra(s *session) *cobra.Command {
 		s.usage = s.usageLine(c)
 		for i := range args {
 			args[i] = unguard(args[i])
+		}
+		if b.plain && s.globals.json { // before the command
+			return s.noJSON(c)
 		}
 		if err := b.count(s, c.Name(), args); err != nil {
 			return err

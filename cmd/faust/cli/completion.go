@@ -21,7 +21,7 @@ func shells() []string { return []string{"bash", "zsh", "fish", "powershell"} }
 
 func (s *session) completionCommand() builtin {
 	return builtin{
-		group: other, use: "completion SHELL", short: "What a shell needs to complete commands, flags and names: bash, zsh, fish, powershell.",
+		group: other, use: "completion SHELL", short: "What a shell needs to complete commands, flags and names: bash, zsh, fish, powershell.", plain: true,
 		long: `It completes files, the commands of faust and of the app, their flags and choices, and the names of topics, agents, tables and record types. For good:
 
   bash        echo 'source <(faust completion bash)' >> ~/.bashrc    (needs the package bash-completion)

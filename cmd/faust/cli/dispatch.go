@@ -48,11 +48,19 @@ func (s *session) tree() *cobra.Command {
 		}
 	}
 	for _, c := range commands {
-		s.globals.add(c.Flags())
+		without := ""
+		if c.Annotations["plain"] != "" {
+			without = "json"
+		}
+		s.globals.addBut(c.Flags(), without)
 		s.offer(c, arguments[c])
 		c.SetHelpFunc(func(c *cobra.Command, _ []string) { _ = s.printCommandHelp(c) }) // cobra takes no error
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 			s.usage = s.usageLine(c)
+			var unknown *pflag.NotExistError
+			if errors.As(err, &unknown) && unknown.GetSpecifiedName() == "json" {
+				return s.noJSON(c)
+			}
 			return flagError(c.Flags(), err)
 		})
 		root.AddCommand(c)
@@ -155,6 +163,21 @@ func flagError(set *pflag.FlagSet, err error) error {
 		return cannotBe("--"+invalid.GetFlag().Name, unguard(invalid.GetValue()), cause)
 	}
 	return usagef("%s", err)
+}
+
+// noJSON is the error of --json for a command that has no output for programs.
+func (s *session) noJSON(c *cobra.Command) error {
+	err := usagef("unknown flag '--json'")
+	d := s.declared(c)
+	switch {
+	case d == nil && c.Annotations["group"] == string(running):
+		err.hint = "--log-format json makes its log one for programs"
+	case d != nil && c.Flags().Lookup("json") != nil:
+		err.hint = fmt.Sprintf("--json of '%s' stands after its name", c.Name())
+	case d != nil:
+		err.hint = fmt.Sprintf("app.option('--json', { type = 'bool' }) gives '%s' one of its own", c.Name())
+	}
+	return err
 }
 
 func dashed(name string) string {

@@ -52,7 +52,7 @@ func TestReport(t *testing.T) {
 	}{
 		{nil, ""},
 		{&app.Exit{Code: 3}, ""},
-		{&usageError{"unknown flag '--x'", "did you mean '--y'?"}, "error: unknown flag '--x'\n  = hint: did you mean '--y'?\nusage: faust run FILE\n"},
+		{&usageError{message: "unknown flag '--x'", hint: "did you mean '--y'?"}, "error: unknown flag '--x'\n  = hint: did you mean '--y'?\nusage: faust run FILE\n"},
 		{loadf("no such file: 'x'"), "error: no such file: 'x'\n"},
 		{errors.New("x"), "error: x\n"},
 		{&signalError{number: syscall.SIGINT}, ""},

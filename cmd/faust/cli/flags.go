@@ -28,7 +28,10 @@ type globals struct {
 }
 
 // add defines the flags in set, which share their values with every other set made of g. Names and letters that set has already win.
-func (g *globals) add(set *pflag.FlagSet) {
+func (g *globals) add(set *pflag.FlagSet) { g.addBut(set, "") }
+
+// addBut is add without one of the flags.
+func (g *globals) addBut(set *pflag.FlagSet, without string) {
 	if g.settings == nil {
 		g.settings = map[string]string{}
 	}
@@ -51,7 +54,7 @@ func (g *globals) add(set *pflag.FlagSet) {
 	own.BoolVar(&g.version, "version", g.version, "the version of the program")
 	own.Lookup("no-pass").Hidden = true
 	own.VisitAll(func(f *pflag.Flag) {
-		if set.Lookup(f.Name) != nil {
+		if set.Lookup(f.Name) != nil || f.Name == without {
 			return
 		}
 		if f.Shorthand != "" && set.ShorthandLookup(f.Shorthand) != nil {

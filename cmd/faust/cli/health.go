@@ -27,7 +27,7 @@ func (s *session) healthCommand() builtin {
 			set.BoolVar(&live, "live", false, "only whether they make progress at all")
 		},
 		long: `It asks every worker that runs with this data directory, with an app only that app's, for what /readyz answers. A worker that cannot have a socket there is asked through
-its web port. Without an app nothing has to be loaded for it.`,
+its web port. Without an app nothing has to be loaded for it. --json lists the workers with what is wrong with each; the exit code stays.`,
 		example: "healthcheck\nhealthcheck --live",
 		run:     func(ctx context.Context, _ []string) error { return s.runHealth(ctx, live) },
 	}
@@ -51,30 +51,54 @@ func (s *session) runHealth(ctx context.Context, live bool) error {
 	if len(clients) == 0 {
 		c, err := webWorker(ctx, settings, group)
 		if err != nil {
+			if s.globals.json {
+				err = errors.Join(s.printJSON([]health{}), err)
+			}
 			return err
 		}
 		clients = append(clients, c)
 	}
-	var bad []string
+	var all []health
 	for _, c := range clients {
 		defer c.Close()
 		reasons, err := unhealthy(ctx, c, live)
 		if err != nil {
 			reasons = []string{err.Error()}
 		}
-		if len(reasons) > 0 {
-			bad = append(bad, fmt.Sprintf("worker at %s: %s", c, strings.Join(reasons, "; ")))
+		all = append(all, health{Worker: c.String(), OK: len(reasons) == 0, Reasons: reasons})
+	}
+	return s.showHealth(all, live)
+}
+
+// health is how a worker is, as --json shows it.
+type health struct {
+	Worker  string   `json:"worker"` // where it was asked
+	OK      bool     `json:"ok"`
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+// showHealth prints that all workers are well, or gives the error that says which are not. With --json it lists all of them before that.
+func (s *session) showHealth(all []health, live bool) error {
+	var bad []string
+	for _, h := range all {
+		if !h.OK {
+			bad = append(bad, fmt.Sprintf("worker at %s: %s", h.Worker, strings.Join(h.Reasons, "; ")))
 		}
+	}
+	word := "ready"
+	if live {
+		word = "alive"
+	}
+	switch {
+	case s.globals.json:
+		if err := s.printJSON(all); err != nil {
+			return err
+		}
+	case len(bad) == 0 && !s.globals.quiet:
+		fmt.Fprintf(s.Stdout, "%s %s\n", plural(len(all), "worker"), word)
 	}
 	if len(bad) > 0 {
 		return errors.New(strings.Join(bad, "\n"))
-	}
-	if !s.globals.quiet {
-		word := "ready"
-		if live {
-			word = "alive"
-		}
-		fmt.Fprintf(s.Stdout, "%s %s\n", plural(len(clients), "worker"), word)
 	}
 	return nil
 }

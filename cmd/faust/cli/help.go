@@ -256,6 +256,7 @@ func (s *session) writeBuiltinHelp(b *strings.Builder, c *cobra.Command) {
 		if all {
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
 			(&globals{}).add(set)
+			set.Lookup("json").Hidden = c.Annotations["plain"] != ""
 			rows = append(rows, s.flagRows(set, nil)...)
 		}
 		s.writeFlags(b, rows)

@@ -156,10 +156,13 @@ func takeArguments(in app.Input, declared []app.Argument, args []string) error {
 
 // appCommand makes a command of the app.
 func (s *session) appCommand(c *app.Command) *cobra.Command {
-	command := &cobra.Command{Use: c.Name, Short: c.Help, Args: cobra.ArbitraryArgs}
+	command := &cobra.Command{Use: c.Name, Short: c.Help, Args: cobra.ArbitraryArgs, Annotations: map[string]string{"plain": "yes"}}
 	flags := addOptions(command.Flags(), c.Options)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		s.usage = s.usageLine(command)
+		if s.globals.json { // before the command
+			return s.noJSON(command)
+		}
 		if err := s.agree(); err != nil {
 			return err
 		}

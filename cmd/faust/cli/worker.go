@@ -18,7 +18,7 @@ import (
 const consoleLimit = 200 * time.Millisecond
 
 func (s *session) workerCommand() builtin {
-	return builtin{group: running, use: "worker", short: "Start a worker.", app: true, run: s.runWorker}
+	return builtin{group: running, use: "worker", short: "Start a worker.", app: true, plain: true, run: s.runWorker}
 }
 
 // runWorker runs the app until a signal, app.stop or something fatal.
