@@ -434,6 +434,60 @@ func TestTerminalConsole(t *testing.T) {
 	}
 }
 
+// The program that edits an input has the terminal.
+func TestTerminalEditor(t *testing.T) {
+	t.Parallel()
+	dir, _ := script(t, "app.configure { id = 'shop' }\n")
+	editor := filepath.Join(dir, "editor")
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\ntest -t 0 && test -t 1 && echo '6 * 7' > \"$1\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	term := onTerminal(t, dir, 80, []string{"NO_COLOR=1", "EDITOR=" + editor}, "run", "app.lua", "repl")
+	term.waitForPrompt(t)
+	term.press(t, "\x18\x05") // C-x C-e
+	term.waitFor(t, "6 * 7")
+	term.press(t, "\r")
+	term.waitFor(t, "42\n")
+	term.press(t, "\x04")
+	term.ends(t, 0)
+}
+
+// Who agrees to forget what there is does not agree to forget what comes meanwhile.
+func TestTerminalDrop(t *testing.T) {
+	t.Parallel()
+	dir, _ := script(t, "app.configure { id = 'shop', topic_partitions = 1 }\n"+
+		"app.agent('fail', app.topic('orders'), function(stream) for o in stream do error(o) end end)\n")
+	brokerOf(t, dir)
+	run := func(args ...string) string {
+		out, err := faust(t, dir, append([]string{"run", "app.lua"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	worker := faust(t, dir, "run", "app.lua", "worker", "-p", "0")
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = errors.Join(worker.Process.Signal(os.Interrupt), worker.Wait()) }() // it is only needed here
+	fails := func(order string) {
+		run("send", "orders", strconv.Quote(order))
+		if !until(func() bool { return strings.Contains(run("dlq"), order) }) {
+			t.Fatalf("%s did not fail:\n%s", order, run("dlq"))
+		}
+	}
+	fails("first")
+	term := onTerminal(t, dir, 80, nil, "run", "app.lua", "dlq", "drop", "--all")
+	term.waitFor(t, "Forget 1 dead letter for good? [y/N]")
+	fails("second")
+	term.press(t, "y\n")
+	term.waitFor(t, "1 dead letter dropped")
+	term.ends(t, 0)
+	if left := run("dlq"); strings.Contains(left, "first") || !strings.Contains(left, "second") {
+		t.Errorf("left are\n%s", left)
+	}
+}
+
 // A secret option is asked for without echo; ^C leaves the terminal as it was.
 func TestTerminalSecret(t *testing.T) {
 	t.Parallel()

@@ -91,6 +91,12 @@ type letterbox struct {
 	origins map[string]*luabind.Target // topics that messages of agents that are gone came from
 	to      string                     // the agent that messages are sent back for; "": the one that failed
 	numbers []deadletter.ID            // of the last list
+	counted map[deadletter.ID]int64    // the last letter that is meant of each lane; nil: all there are
+}
+
+// lane names where letters of an agent lie one behind the other.
+func lane(id deadletter.ID) deadletter.ID {
+	return deadletter.ID{Agent: id.Agent, Partition: id.Partition}
 }
 
 func (s *session) runDlq(ctx context.Context, f *dlqFlags, args []string) error {
@@ -230,7 +236,9 @@ func (b *letterbox) choose(ctx context.Context, action string, args []string) er
 		if err != nil {
 			return err
 		}
-		b.ids = append(b.ids, id)
+		if !slices.Contains(b.ids, id) { // one that is named twice is meant once
+			b.ids = append(b.ids, id)
+		}
 	}
 	named, chosen := len(b.ids) > 0, len(b.agents) > 0 || b.all
 	switch {
@@ -290,6 +298,9 @@ func (b *letterbox) each(ctx context.Context, f func(l *deadletter.Letter) error
 	}
 	meant := 0
 	err := b.box.Each(ctx, b.agents, func(l *deadletter.Letter) error {
+		if last, known := b.counted[lane(l.ID)]; b.counted != nil && (!known || l.ID.Offset > last) {
+			return nil
+		}
 		if sift != nil {
 			var err error
 			if sift.target, err = b.target(ctx, l); err != nil {

@@ -108,7 +108,13 @@ func (b *letterbox) drop(ctx context.Context) error {
 	if n > 0 {
 		letters, err = b.named(ctx)
 	} else {
-		err = b.each(ctx, func(*deadletter.Letter) error { n++; return nil })
+		counted := map[deadletter.ID]int64{}
+		err = b.each(ctx, func(l *deadletter.Letter) error {
+			n++
+			counted[lane(l.ID)] = max(counted[lane(l.ID)], l.ID.Offset)
+			return nil
+		})
+		b.counted = counted // who agrees does not agree to forget what comes meanwhile
 	}
 	if err != nil || n == 0 {
 		if err == nil && !b.s.globals.quiet {
