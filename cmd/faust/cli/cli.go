@@ -45,10 +45,12 @@ func Run(ctx context.Context, p Process) int {
 	hidden := &fault.Secrets{}
 	s := &session{Process: p, tap: &logTap{hidden: hidden}, usage: "faust run FILE <command> [options]", hidden: hidden}
 	s.Stderr = s.hidden.Writer(p.Stderr)
+	out := &output{inner: p.Stdout}
+	s.Stdout = out
 	if completes(p.Args) {
 		return exitCode(s.complete(ctx, p.Args[0], p.Args[1:]))
 	}
-	err := s.run(ctx)
+	err := out.judge(s.run(ctx))
 	s.report(err)
 	return exitCode(err)
 }

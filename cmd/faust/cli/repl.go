@@ -158,7 +158,7 @@ func (s *session) replConfig(f *replFlags, plain bool) repl.Config {
 	if s.globals.json {
 		cfg.Form = "json"
 	}
-	out, ok := s.Stdout.(*os.File)
+	out, ok := fileOf(s.Stdout)
 	if ok && s.isTerminalFile(out) {
 		cfg.Width = func() int { return width(s.Stdout) }
 	}
@@ -168,7 +168,7 @@ func (s *session) replConfig(f *replFlags, plain bool) repl.Config {
 	}
 	cfg.Terminal = edit.Console{In: in, Out: out}
 	cfg.Dumb = cfg.Width == nil || s.env.get("TERM") == "dumb"
-	cfg.Edit, cfg.Above = s.editor(), s.above
+	cfg.Edit, cfg.Above = s.editor(out), s.above
 	var err error
 	if cfg.History, err = s.history(plain); err != nil {
 		fmt.Fprintf(s.Stderr, "error: the history cannot be read: %s\n", cause(err))
@@ -190,8 +190,8 @@ func (s *session) history(plain bool) (*edit.History, error) {
 	return edit.OpenHistory(filepath.Join(dir, "faust", "history", name))
 }
 
-// editor has an input edited by the program that the environment names; nil: it names none.
-func (s *session) editor() func(input string) (string, error) {
+// editor has an input edited, on the terminal that screen is, by the program that the environment names; nil: it names none.
+func (s *session) editor(screen *os.File) func(input string) (string, error) {
 	program := strings.Fields(s.env.get("VISUAL"))
 	if len(program) == 0 {
 		program = strings.Fields(s.env.get("EDITOR"))
@@ -210,7 +210,7 @@ func (s *session) editor() func(input string) (string, error) {
 			return "", err
 		}
 		cmd := exec.Command(program[0], append(program[1:], file)...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, s.Stdout, s.Stderr
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, screen, s.Stderr
 		if err := cmd.Run(); err != nil {
 			return "", err
 		}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -298,9 +297,6 @@ func (s *session) runScan(ctx context.Context, name, prefix string, limit int) e
 		walk, err := finder.Walk(ctx, control.Slicing{Table: name, Prefix: begin})
 		if err == nil {
 			err = s.printAll(ctx, kept, walk, limit)
-		}
-		if errors.Is(err, syscall.EPIPE) {
-			return nil
 		}
 		return err
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +17,7 @@ var errUnread = errors.New("nobody reads the output any more")
 func (s *session) watchReader(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := func() { cancel(nil) }
-	f, ok := s.Stdout.(*os.File)
+	f, ok := fileOf(s.Stdout)
 	if !ok {
 		return ctx, stop
 	}
