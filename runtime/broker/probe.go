@@ -18,9 +18,9 @@ import (
 const maxProbe = 16 << 20
 
 // probe connects to the seeds at once and asks each which requests it knows, which a broker answers before any login. It gives the first
-// seed that answers; if none does, the *Error of the one that got farthest.
-func probe(ctx context.Context, cfg Config) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, OpenTimeout)
+// seed that answers; if none does, the *Error of the one that got farthest, or why ctx was cancelled before they could.
+func probe(asking context.Context, cfg Config) (string, error) {
+	ctx, cancel := context.WithTimeout(asking, OpenTimeout)
 	defer cancel()
 	type result struct {
 		addr string
@@ -40,8 +40,11 @@ func probe(ctx context.Context, cfg Config) (string, error) {
 			worst = r.err
 		}
 	}
-	if worst == nil {
+	switch {
+	case worst == nil:
 		return "", errors.New("open broker: no address is configured")
+	case errors.Is(asking.Err(), context.Canceled):
+		return "", context.Cause(asking)
 	}
 	return "", worst
 }

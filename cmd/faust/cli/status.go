@@ -104,12 +104,18 @@ func (s *session) runStatus(ctx context.Context, watch bool) error {
 	if err != nil {
 		return err
 	}
-	ctx, _, stop := s.listen(ctx, nil, nil)
+	ctx, signals, stop := s.listen(ctx, nil, nil)
 	defer stop()
 	l := &statusLook{session: s, settings: settings}
 	defer l.close()
 	for first := true; ; first = false {
 		r, err := l.look(ctx)
+		if ctx.Err() != nil { // what was found out until then is not all
+			if watch {
+				return nil
+			}
+			return ended(context.Cause(ctx), signals)
+		}
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -59,7 +58,7 @@ cannot be decoded is shown as it is, with the reason.
 
 EXPR knows key, value, headers, topic, partition, offset and timestamp: value.amount > 1e5 and key ~= 'x'. It may use what the app has as globals.
 
-^C while following is the exit code 0, and 130 before that.`,
+^C is how following ends: the exit code 0. Without it the code is 130.`,
 		example: `tail orders
 tail orders -n 5 --where 'value.amount > 100'
 tail orders --from '10m ago' --no-follow --json
@@ -90,7 +89,7 @@ func (s *session) runTail(ctx context.Context, f *tailFlags, name string) error 
 		ctx, stop := s.watchReader(ctx)
 		defer stop()
 		err := s.tail(ctx, client, t, s.Stdout)
-		if errors.Is(err, syscall.EPIPE) || errors.Is(err, errUnread) || t.what.Follow && errors.Is(err, context.Canceled) {
+		if errors.Is(err, errUnread) || t.what.Follow && errors.Is(err, context.Canceled) {
 			return nil
 		}
 		return err
