@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"faust/tests/drive"
 )
 
 // near is a worker that was given: it has partition 0 of a table of two, and says where the other one is.
@@ -102,15 +104,14 @@ func TestFinder(t *testing.T) {
 
 func TestFinderCannot(t *testing.T) {
 	t.Parallel()
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	closed := "http://" + drive.Closed(t)
 	for name, c := range map[string]struct {
 		place      Place
 		text, hint string
 		kind       error
 	}{
 		"no token":   {Place{Partition: 1, URL: far(t)}, "partition 1 of table totals: other machines may not ask this", "web_token", ErrForbidden},
-		"gone":       {Place{Partition: 1, URL: closed.URL}, "partition 1 of table totals: worker at " + closed.URL, "", ErrGone},
+		"gone":       {Place{Partition: 1, URL: closed}, "partition 1 of table totals: worker at " + closed, "", ErrGone},
 		"nobody":     {Place{Partition: 1, Problem: "no worker has it for the moment"}, "partition 1 of table totals: no worker has it for the moment", "try again", nil},
 		"no table":   {Place{Partition: -1, Problem: "the worker starts"}, "table totals: the worker starts", "", nil},
 		"on its way": {Place{Partition: 1}, "partition 1 of table totals: it goes from one worker to another", "try again", nil},
