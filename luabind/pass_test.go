@@ -8,14 +8,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"faust/luabind"
 	"faust/runtime/agent"
 	"faust/runtime/topic"
+	"faust/tests/seed"
 )
 
-var passSeed = flag.Int64("pass.seed", 0, "first seed of TestPassChangesNoMeaning; 0: of the clock")
 var passScripts = flag.Int("pass.scripts", 60, "scripts of TestPassChangesNoMeaning, of 30 programs each")
 
 // passPrelude is what the generated programs have in common. G and gout are globals, L and out locals that stay, R2 one that changes.
@@ -381,20 +380,19 @@ func TestPassChangesNoMeaning(t *testing.T) {
 		t.Skip("it runs both ways itself")
 	}
 	t.Parallel()
-	seed := *passSeed
-	if seed == 0 {
-		seed = time.Now().UnixNano() % 1e9
-	}
-	t.Logf("-pass.seed %d, of the first script", seed) // whatever ends the test
-	for i := range *passScripts {
-		t.Run(fmt.Sprint(seed+int64(i)), func(t *testing.T) { passScript(t, seed+int64(i), testing.Verbose() && i == 0) })
+	base := seed.Of(t)
+	for i := range uint64(*passScripts) {
+		t.Run(fmt.Sprint(base+i), func(t *testing.T) {
+			seed.Again(t, base+i)
+			passScript(t, base+i, testing.Verbose() && i == 0)
+		})
 	}
 }
 
 // passScript compares what the programs of one script do.
-func passScript(t *testing.T, seed int64, show bool) {
+func passScript(t *testing.T, seed uint64, show bool) {
 	const perScript = 30
-	g := &passGen{Rand: rand.New(rand.NewSource(seed))}
+	g := &passGen{Rand: rand.New(rand.NewSource(int64(seed)))}
 	g.b.WriteString(passPrelude)
 	starts := []int{}
 	for n := range perScript {
@@ -405,7 +403,7 @@ func passScript(t *testing.T, seed int64, show bool) {
 	path := write(t, src)
 	want, got := passRun(t, path, perScript, true), passRun(t, path, perScript, false)
 	if len(want) != perScript {
-		t.Fatalf("-pass.seed %d: %s", seed, want)
+		t.Fatal(want)
 	}
 	for n := range max(len(want), len(got)) {
 		if show {
@@ -418,7 +416,7 @@ func passScript(t *testing.T, seed int64, show bool) {
 		if n < len(starts)-1 {
 			program = src[starts[n]:starts[n+1]]
 		}
-		t.Fatalf("-pass.seed %d, program %d:\n%s\n%s", seed, n, program, difference(at(want, n), at(got, n)))
+		t.Fatalf("program %d:\n%s\n%s", n, program, difference(at(want, n), at(got, n)))
 	}
 }
 

@@ -7,13 +7,12 @@ import (
 	"testing"
 
 	"faust/luabind"
+	"faust/tests/seed"
 )
 
 // Typed line by line, a program prints what it prints as a whole.
 func TestLineByLine(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	g := &program{Rand: rand.New(rand.NewPCG(seed, 0))}
+	g := &program{Rand: rand.New(rand.NewPCG(seed.Of(t), 0))}
 	_, script := open(t, luabind.Config{}, 0, "")
 	for range 60 {
 		text := g.text()

@@ -411,8 +411,8 @@ func (g *progGen) iterated() {
 	g.emit("end end")
 }
 
-func program(seed int64) string {
-	g := &progGen{Rand: rand.New(rand.NewSource(seed))}
+func program(seed uint64) string {
+	g := &progGen{Rand: rand.New(rand.NewSource(int64(seed)))}
 	g.b.WriteString(programPrelude)
 	g.emit("print((function(...)")
 	g.vararg = true

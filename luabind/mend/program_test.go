@@ -15,10 +15,10 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"faust/luabind/rewrite"
+	"faust/tests/seed"
 )
 
 var (
-	programSeed  = flag.Int64("program.seed", 0, "first seed of TestPrograms; 0: of the clock")
 	programCount = flag.Int("program.count", 500, "programs of TestPrograms")
 	programLua   = flag.String("program.lua", "", "a command, another Lua with goto, that TestPrograms compares with as well")
 )
@@ -81,14 +81,12 @@ func rewritten(hopeful bool) loader {
 // TestPrograms runs random programs, as written and rewritten, and compares what they print with what they should.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
-	seed := *programSeed
-	if seed == 0 {
-		seed = time.Now().UnixNano() % 1e9
-	}
+	base := seed.Of(t)
 	loaders := map[string]loader{"as written": by(Compile), "rewritten": rewritten(true), "rewritten in vain": rewritten(false)}
 	ran, wrong, bad := 0, 0, []string{}
 	for i := range *programCount {
-		src := program(seed + int64(i))
+		n := base + uint64(i)
+		src := program(n)
 		want, err := runOracle(src)
 		if errors.Is(err, errTooLong) {
 			continue
@@ -99,13 +97,13 @@ func TestPrograms(t *testing.T) {
 		ran++
 		if *programLua != "" {
 			if got := otherLua(t, src); got != want {
-				t.Errorf("-program.seed %d: %s differs\n%s\nwant:\n%s\ngot:\n%s", seed+int64(i), *programLua, src, want, got)
+				t.Errorf("SEED=%d: %s differs\n%s\nwant:\n%s\ngot:\n%s", n, *programLua, src, want, got)
 			}
 		}
 		right := len(bad)
 		for how, load := range loaders {
 			if got := run(t, src, load); got != want {
-				bad = append(bad, fmt.Sprintf("-program.seed %d, %s:\n%s\nwant:\n%s\ngot:\n%s", seed+int64(i), how, src, want, got))
+				bad = append(bad, fmt.Sprintf("SEED=%d -program.count 1, %s:\n%s\nwant:\n%s\ngot:\n%s", n, how, src, want, got))
 			}
 		}
 		if len(bad) > right {

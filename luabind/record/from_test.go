@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"faust/tests/seed"
 )
 
 // TestFrom: a literal whose values are fields of a record is written, and fails, as if the fields were read first, to the byte.
 func TestFrom(t *testing.T) {
-	seed := rand.Int63()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewSource(seed))
+	rng := rand.New(rand.NewSource(int64(seed.Of(t))))
 	b := newBench(t)
 	in := b.declare(`return record('In', { s='string?', pick={ type='string?', choices={ 'x', 'y' } }, f='float?', n='int?', big='int64?', b='bool?', u='uuid?',
 		d='datetime?', list='[int]?', any='any?', dec='decimal?' })`)

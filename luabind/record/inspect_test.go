@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"faust/tests/seed"
 )
 
 func TestInspectView(t *testing.T) {
@@ -50,7 +52,7 @@ func TestInspectFirstKeys(t *testing.T) {
 	g := NewRegistry(L)
 	tab := L.NewTable()
 	const n = 20_000
-	for _, i := range rand.Perm(n) {
+	for _, i := range rand.New(rand.NewPCG(seed.Of(t), 0)).Perm(n) {
 		tab.RawSetString(fmt.Sprintf("k%05d", i), lua.LNumber(i))
 	}
 	got := g.InspectAs(tab, View{Items: 3})

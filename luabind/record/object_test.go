@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"faust/tests/seed"
 )
 
 // expect evaluates Lua expressions and compares what tostring gives.
@@ -233,9 +235,7 @@ func TestEscape(t *testing.T) {
 
 // TestShapeIsConstructor makes random literals both ways: straight to bytes, and with the constructor. Both must agree, errors included.
 func TestShapeIsConstructor(t *testing.T) {
-	seed := rand.Int63()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewSource(seed))
+	rng := rand.New(rand.NewSource(int64(seed.Of(t))))
 	b := newBench(t)
 	b.declare(`return record('Inner', { n='int' })`)
 	s := b.declare(`return record('R', { s='string', n='int?', f={ type='float', default=1.5, min=0 }, d='datetime?', dec='decimal?', b='bool?',

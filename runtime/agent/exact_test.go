@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"faust/runtime/topic"
+	"faust/tests/seed"
 )
 
 // ledger is a Sender whose records count when they are committed, together with the place of the processor.
@@ -57,22 +57,16 @@ func (l *ledger) commit(p *Processor) {
 	l.gate.Unlock()
 }
 
-var exactSeed = flag.Uint64("seed", 0, "of TestExactlyOnce; 0: some")
-
 // TestExactlyOnce lets processors of all kinds die at random moments between commits. Their successors begin where the last commit was, and in the end each record has left
 // its traces once.
 func TestExactlyOnce(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	runs := uint64(40)
-	if *exactSeed != 0 {
-		seed, runs = *exactSeed, 1
-	}
-	for i := range runs {
-		t.Run(fmt.Sprint(seed+i), func(t *testing.T) {
+	base := seed.Of(t)
+	for i := range uint64(40) {
+		t.Run(fmt.Sprint(base+i), func(t *testing.T) {
 			t.Parallel()
-			t.Logf("again: go test -run TestExactlyOnce -seed %d", seed+i)
-			exactlyOnce(t, rand.New(rand.NewPCG(seed+i, 3)))
+			seed.Again(t, base+i)
+			exactlyOnce(t, rand.New(rand.NewPCG(base+i, 3)))
 		})
 	}
 }

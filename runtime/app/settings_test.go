@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"faust/tests/seed"
 )
 
 func TestResolveDefaults(t *testing.T) {
@@ -198,12 +200,11 @@ func TestParseDuration(t *testing.T) {
 
 func TestDurationRoundTrip(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := rand.New(rand.NewPCG(seed.Of(t), 1))
 	for range 2000 {
 		d := time.Duration(r.Int64N(int64(100*24*time.Hour))) >> r.IntN(40)
 		if got, err := ParseDuration(FormatDuration(d)); err != nil || got != d {
-			t.Fatalf("seed %d: %d written %s read %d, %v", seed, d, FormatDuration(d), got, err)
+			t.Fatalf("%d written %s read %d, %v", d, FormatDuration(d), got, err)
 		}
 	}
 }

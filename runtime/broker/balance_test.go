@@ -8,19 +8,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"faust/runtime/topic"
+	"faust/tests/seed"
 )
 
-// seeded gives random numbers and logs their seed.
+// seeded gives random numbers.
 func seeded(t *testing.T) *rand.Rand {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
+	t.Helper()
+	return rand.New(rand.NewPCG(seed.Of(t), 1))
 }
 
 // simulated is a member of a group without a broker. It does with its assignments what kgo does.

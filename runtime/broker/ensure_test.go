@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"faust/runtime/topic"
+	"faust/tests/seed"
 )
 
 func TestEnsureCreates(t *testing.T) {
@@ -82,9 +83,7 @@ func TestEnsureCompares(t *testing.T) {
 
 // Whatever is declared: the first Ensure creates it, and every further one finds nothing to do or to say.
 func TestEnsureIsIdempotent(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := rand.New(rand.NewPCG(seed.Of(t), 1))
 	bubble(t, func(v *virtual) {
 		t := v.T
 		for round := range 20 {

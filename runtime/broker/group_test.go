@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"faust/runtime/topic"
+	"faust/tests/seed"
 )
 
 // member is a group member that resumes what it gets, reads on its own goroutine and checks the promises of Each on the way.
@@ -462,9 +463,7 @@ func TestGroupErrorsOfPartitionsAreWaitedOut(t *testing.T) {
 // Members come, go and crash at random while records flow. What is committed when a partition is handed over makes sure that nothing is skipped,
 // and the checks in member that nothing arrives out of order or without being owned.
 func TestGroupRandom(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := rand.New(rand.NewPCG(seed.Of(t), 1))
 	bubble(t, func(v *virtual) {
 		const parts = 6
 		v.ensure(topic.Topic{Name: "a", Partitions: parts})

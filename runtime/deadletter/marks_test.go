@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"faust/runtime/broker"
+	"faust/tests/seed"
 )
 
 func TestMarks(t *testing.T) {
@@ -50,8 +50,7 @@ func TestMarks(t *testing.T) {
 // Against a set of single offsets.
 func TestMarksAreASet(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := rand.New(rand.NewPCG(seed.Of(t), 1))
 	for range 300 {
 		const size = 60
 		var set [size]bool
@@ -66,7 +65,7 @@ func TestMarksAreASet(t *testing.T) {
 			stored, _ := m.mark()
 			back, err := readMarks(stored)
 			if err != nil || fmt.Sprint(back) != fmt.Sprint(m) {
-				t.Fatalf("seed %d: %+v is written %+v and read %+v, %v", seed, m, stored, back, err)
+				t.Fatalf("%+v is written %+v and read %+v, %v", m, stored, back, err)
 			}
 		}
 		for from := range int64(size) {
@@ -74,12 +73,12 @@ func TestMarksAreASet(t *testing.T) {
 			for to := from + 1; to <= size; to++ {
 				whole = whole && set[to-1]
 				if m.has(span{from, to}) != whole {
-					t.Fatalf("seed %d: %+v has %d..%d: %v", seed, m, from, to, !whole)
+					t.Fatalf("%+v has %d..%d: %v", m, from, to, !whole)
 				}
 			}
 		}
 		if m.below < size && set[m.below] || strings.Contains(fmt.Sprint(m.spans), "{0 ") {
-			t.Fatalf("seed %d: %+v could go further", seed, m)
+			t.Fatalf("%+v could go further", m)
 		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"faust/tests/seed"
 )
 
 // TestCrash: a machine that crashes while batches are applied has all of those that were acknowledged, and each one whole or not at all.
@@ -31,9 +33,7 @@ func TestCrash(t *testing.T) {
 
 // testCrash has a store numbered by what begin gives, one after the other, and looks at what crashes leave.
 func testCrash(t *testing.T, begin func(s Store) func(i int64) error) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seed.Of(t), 0))
 	mem := &crashable{MemFS: vfs.NewCrashableMem()}
 	must(t, mem.MkdirAll("state", 0o755))
 	s, err := open("state", "state", Config{}, mem)
@@ -335,9 +335,7 @@ func TestDamage(t *testing.T) {
 		apply(t, s, func(b *Batch) { numbered(b, i+1) })
 	}
 	must(t, s.Close())
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seed.Of(t), 0))
 	files, err := os.ReadDir(good)
 	must(t, err)
 	for _, f := range files {

@@ -18,6 +18,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"faust/tests/seed"
 )
 
 // TestKill: a process that is killed before any change it makes of the disk, while it loads, leaves all that it committed, and each commit whole or not at all.
@@ -27,9 +29,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		kills = 5
 	}
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seed.Of(t), 0))
 	dir := t.TempDir()
 	must(t, mustOpen(t, dir).Close())
 	at := int64(0)

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"faust/tests/seed"
 )
 
 // smallLoad has runs and files of few changes.
@@ -264,9 +266,7 @@ func TestLoadOfFailedStore(t *testing.T) {
 
 // TestLoadDamage: what the disk gives back of a load in another form is an error, and nothing of the load is there.
 func TestLoadDamage(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seed.Of(t), 0))
 	for _, cut := range []bool{false, true, false, true, false} {
 		dir := t.TempDir()
 		s := mustOpen(t, dir)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"faust/tests/seed"
 )
 
 // model is a store as a plain map.
@@ -21,9 +23,7 @@ type modelShard struct {
 
 // testRandom: whatever batches are applied, the store has what the model has.
 func testRandom(t *testing.T, e engine) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seed.Of(t), 0))
 	s, m := e.open(t), model{}
 	for range 150 {
 		var b Batch

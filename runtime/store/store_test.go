@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"faust/tests/seed"
 )
 
 // engine makes stores for the suite; reopen closes one and gives it again as it was left, nil where that cannot be.
@@ -72,7 +74,7 @@ func testEach(t *testing.T, e engine) {
 	defer s.Close()
 	keys := []string{"", "\x00", "\x00\xff", "a", "a\x00", "ab", "b", "\xff", "\xff\xff", "\xff\xff\xffz"}
 	apply(t, s, func(b *Batch) {
-		for _, i := range rand.Perm(len(keys)) {
+		for _, i := range rand.New(rand.NewPCG(seed.Of(t), 0)).Perm(len(keys)) {
 			b.Set(orders, []byte(keys[i]), []byte(keys[i]))
 		}
 		b.Set(order1, []byte("other"), nil)
@@ -158,7 +160,7 @@ func testShards(t *testing.T, e engine) {
 	defer s.Close()
 	want := []Shard{{"", -1}, {"", 0}, {"\x00", 3}, {"\x00\x01", 3}, {"a", -1 << 31}, {"a", 0}, {"a", 1<<31 - 1}, {"a\x00", 0}, {"a\x00\xff", 0}, {"ab", 0}, {"\xff", 1}}
 	apply(t, s, func(b *Batch) {
-		for _, i := range rand.Perm(len(want)) {
+		for _, i := range rand.New(rand.NewPCG(seed.Of(t), 0)).Perm(len(want)) {
 			if i%3 == 0 {
 				b.Position(want[i], Position{Offset: 1})
 			}

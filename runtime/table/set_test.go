@@ -7,7 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
+
+	"faust/tests/seed"
 )
 
 // What is put together comes apart again, and the entries of a key lie together in the order of keys and members.
@@ -56,9 +57,7 @@ type sets struct {
 // TestSetsAgainstModel adds and removes members in random order, with seals and checkpoints between, and compares members and counts with a map.
 func TestSetsAgainstModel(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := rand.New(rand.NewPCG(seed.Of(t), 0))
 	for range 100 {
 		g := &sets{T: t, rng: rng, shelf: &shelf{data: map[string]string{}}, now: map[string]bool{}}
 		g.shard = NewShard(ShardConfig{Table: &Definition{Name: "t", Sets: true}, Store: g.shelf, Cache: rng.IntN(3) * 1000})

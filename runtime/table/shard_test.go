@@ -10,7 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"faust/tests/seed"
 )
 
 // shelf is a Store that is a map.
@@ -55,9 +56,7 @@ func text(v Value) string {
 // TestShardAgainstModel does what workers do in random order and compares with maps: what is settled, what an event sees, changelog and store.
 func TestShardAgainstModel(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := rand.New(rand.NewPCG(seed.Of(t), 0))
 	for range 200 {
 		play(t, rng)
 		if t.Failed() {

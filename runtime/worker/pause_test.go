@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -238,14 +237,7 @@ func TestPauseStaysWithTheWorker(t *testing.T) {
 
 // TestPauseAtRandom: three agents of the same partitions, paused and resumed again and again, get everything once and in order, also with queues that are full.
 func TestPauseAtRandom(t *testing.T) {
-	t.Parallel()
-	for i := range 4 {
-		seed := uint64(time.Now().UnixNano()) + uint64(i)
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			inWorld(t, func(t *testing.T, w *world) { pauseAtRandom(t, w, rand.New(rand.NewPCG(seed, 2))) })
-		})
-	}
+	games(t, 4, func(t *testing.T, w *world, seed uint64) { pauseAtRandom(t, w, rand.New(rand.NewPCG(seed, 2))) })
 }
 
 func pauseAtRandom(t *testing.T, w *world, random *rand.Rand) {

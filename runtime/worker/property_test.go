@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,33 +15,24 @@ import (
 	"faust/runtime/broker"
 	"faust/runtime/control"
 	"faust/runtime/topic"
+	"faust/tests/seed"
 )
 
-var (
-	propertySeed = flag.Uint64("seed", 0, "the seed of a test that draws; 0: by the clock")
-	rounds       = flag.Int("rounds", 0, "how many seeds such a test tries, from -seed on; 0: one with -seed, else as many as it likes")
-)
+var rounds = flag.Int("rounds", 0, "how many games a test plays that draws them; 0: as many as it likes")
 
-// games plays a game in a world for each of some seeds, which are all that it may depend on.
+// games plays a game in a world for each of some seeds in a row, which are all that it may depend on.
 func games(t *testing.T, runs int, play func(t *testing.T, w *world, seed uint64)) {
 	t.Helper()
 	t.Parallel()
-	base := *propertySeed
-	switch {
-	case *rounds > 0:
+	if *rounds > 0 {
 		runs = *rounds
-	case base != 0:
-		runs = 1
 	}
-	if base == 0 {
-		base = uint64(time.Now().UnixNano())
-	}
-	for i := range runs {
-		seed := base + uint64(i)
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+	base := seed.Of(t)
+	for i := range uint64(runs) {
+		t.Run(fmt.Sprint(base+i), func(t *testing.T) {
 			t.Parallel()
-			t.Logf("again: go test ./runtime/worker -run %s -seed %d", strings.Split(t.Name(), "/")[0], seed)
-			inWorld(t, func(t *testing.T, w *world) { play(t, w, seed) })
+			seed.Again(t, base+i)
+			inWorld(t, func(t *testing.T, w *world) { play(t, w, base+i) })
 		})
 	}
 }

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"faust/runtime/app"
 	"faust/runtime/store"
 	"faust/runtime/table"
+	"faust/tests/seed"
 )
 
 // minutes are windows of a minute with a grace of ten seconds.
@@ -226,8 +226,7 @@ func TestWindowsOfAnAgentBehind(t *testing.T) {
 // With several actors, of which each takes its time, no message is late that is in order but for what grace is for.
 func TestWindowsOfSeveralActors(t *testing.T) {
 	t.Parallel()
-	seed := cmp.Or(*propertySeed, uint64(time.Now().UnixNano()))
-	t.Logf("again: go test ./runtime/worker -run TestWindowsOfSeveralActors -seed %d", seed)
+	n := seed.Of(t)
 	inBoth(t, func(t *testing.T, w *world, promise func(*app.App) *app.App) {
 		w.ensure("in", 4)
 		w.ensure("closed", 1)
@@ -235,7 +234,7 @@ func TestWindowsOfSeveralActors(t *testing.T) {
 		c, d := counts(spec, "actors", "in")
 		promise(c.app)
 		d.Concurrency = 4
-		rng := rand.New(rand.NewPCG(seed, 9))
+		rng := rand.New(rand.NewPCG(n, 9))
 		d.Body = each(func(_ context.Context, ev *agent.Event) error {
 			if ev.Chore() == nil && ev.Offset%7 == 0 {
 				<-time.After(time.Duration(ev.Offset%5) * 300 * time.Millisecond)

@@ -11,11 +11,7 @@ import (
 	"faust/runtime/worker"
 )
 
-// Flags of the long form.
-var (
-	roundsFlag = flag.Int("rounds", 0, "rounds of the crash suite; 0: the short form")
-	seedFlag   = flag.Uint64("seed", 0, "the first seed of the crash suite; 0: by the clock")
-)
+var roundsFlag = flag.Int("rounds", 0, "rounds of the crash suite; 0: the short form")
 
 const (
 	shortRounds = 3      // of the one plan of the short form

@@ -14,6 +14,7 @@ import (
 
 	"faust/runtime/worker"
 	"faust/tests/drive"
+	"faust/tests/seed"
 )
 
 // Broker is what a trial runs on, and what can happen to it.
@@ -28,22 +29,19 @@ type Broker struct {
 // Trials kills, stops, hangs, adds and removes workers, and restarts the broker, by plans that seeds stand for, while events come in. After each plan an independent reader compares
 // what the topics hold with the events. fresh makes an id that nothing on the broker has yet.
 func Trials(t *testing.T, guarantee string, b Broker, fresh func(string) string) {
-	seed, left := *seedFlag, *roundsFlag
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano()) % 1_000_000
-	}
+	base, left := seed.Of(t), *roundsFlag
 	if left == 0 {
 		left = shortRounds
 		if testing.Short() {
 			left /= 2
 		}
 	}
-	for ; left > 0; seed++ {
+	for i := base; left > 0; i++ {
 		n := min(left, planRounds)
 		left -= n
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Logf("again: go test -run '%s' -seed %d -rounds %d", strings.ReplaceAll(t.Name(), "/", "$/^"), seed, n)
-			play(t, guarantee, b, fresh("crash"), seed, n)
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			seed.Again(t, i, fmt.Sprint("-rounds ", n))
+			play(t, guarantee, b, fresh("crash"), i, n)
 		})
 	}
 }
