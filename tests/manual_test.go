@@ -41,6 +41,7 @@ func TestManual(t *testing.T) {
 			if err := os.Mkdir(m.dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { endBrokers(m.dir) }) // which may still write where the folder is being removed
 			for _, b := range blocks(string(text)) {
 				m.show(b)
 			}
@@ -164,7 +165,7 @@ func (m *manual) command(where, command string, want []string, fails bool) {
 	}
 	run := func() (bool, string) {
 		shell := exec.Command("bash", "-c", command)
-		shell.Dir, shell.Env = m.dir, append(os.Environ(), m.env...)
+		shell.Dir, shell.Env = m.dir, append(drive.Environ(), m.env...)
 		text, err := shell.CombinedOutput()
 		out := string(text)
 		if (err != nil) != fails {

@@ -359,15 +359,20 @@ func (s *stage) clear() {
 		_ = p.cmd.Process.Kill() // it may have ended
 		<-p.done
 	}
-	_ = filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
+	endBrokers(s.dir)
+	if s.after != nil {
+		s.after()
+	}
+}
+
+// endBrokers ends the embedded brokers of all data directories below a folder.
+func endBrokers(dir string) {
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.Name() == "broker.json" {
 			endBroker(path)
 		}
 		return nil
 	})
-	if s.after != nil {
-		s.after()
-	}
 }
 
 func endBroker(path string) {

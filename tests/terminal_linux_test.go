@@ -222,6 +222,7 @@ func TestTerminalDecline(t *testing.T) {
 func TestTerminalStop(t *testing.T) {
 	t.Parallel()
 	dir, _ := script(t, `
+app.configure { grace = '1h' }
 local jobs = app.channel()
 app.agent('cleaner', jobs, function(stream)
   for job in stream do print 'begun' time.sleep '1h' end
@@ -299,7 +300,7 @@ func tooWide(text string, columns int) (wide []string) {
 }
 
 const statusScript = `
-app.configure { id = 'shop', topic_partitions = 1 }
+app.configure { id = 'shop', topic_partitions = 1, session_timeout = '2m' }
 local orders = app.topic('orders')
 app.agent('collector_of_orders_with_a_long_name', orders, function(stream)
   for order in stream do error('an order that nobody can work on, for a reason of some length') end

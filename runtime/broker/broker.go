@@ -24,8 +24,17 @@ const DefaultPort = 9092
 // DefaultMaxMessageBytes is the largest record when nothing else is configured; Kafka's own limit is a little above it.
 const DefaultMaxMessageBytes = 1_000_012
 
-// OpenTimeout bounds how long Open looks for a usable broker.
+// OpenTimeout bounds how long Open looks for a usable broker. The embedded one gets more time: see patience.
 const OpenTimeout = 5 * time.Second
+
+// patience is how long a broker may take to answer at first. The embedded one is a process of this machine that is known to run: if it does not answer, then because it does
+// not get to run.
+func (c Config) patience() time.Duration {
+	if c.Embedded {
+		return findTimeout
+	}
+	return OpenTimeout
+}
 
 // The SASL mechanisms, as Config.SASL and the URL spell them.
 const (

@@ -70,7 +70,7 @@ func reach(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, OpenTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cfg.patience())
 	defer cancel()
 	quiet := cfg
 	quiet.Logger = nil

@@ -277,3 +277,27 @@ func TestAuthorization(t *testing.T) {
 		t.Errorf("join a missing topic: %v", err)
 	}
 }
+
+// hangs is a connection to a broker that does not get to run before a certain time.
+type hangs struct {
+	net.Conn
+	until time.Time
+}
+
+func (h *hangs) Read(b []byte) (int, error) {
+	<-time.After(time.Until(h.until))
+	return h.Conn.Read(b)
+}
+
+// The embedded broker is this machine's own: if that is so busy that the broker does not get to run, it is waited for. It is not a wrong address.
+func TestOpenWaitsForTheEmbeddedBroker(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(v *virtual) {
+		cfg, dial, wakes := v.cfg, v.cfg.Dial, time.Now().Add(3*OpenTimeout)
+		cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dial(ctx, network, addr)
+			return &hangs{conn, wakes}, err
+		}
+		v.open(cfg).Close()
+	})
+}

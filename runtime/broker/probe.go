@@ -20,7 +20,7 @@ const maxProbe = 16 << 20
 // probe connects to the seeds at once and asks each which requests it knows, which a broker answers before any login. It gives the first
 // seed that answers; if none does, the *Error of the one that got farthest, or why ctx was cancelled before they could.
 func probe(asking context.Context, cfg Config) (string, error) {
-	ctx, cancel := context.WithTimeout(asking, OpenTimeout)
+	ctx, cancel := context.WithTimeout(asking, cfg.patience())
 	defer cancel()
 	type result struct {
 		addr string
@@ -60,7 +60,7 @@ func probeOne(ctx context.Context, cfg Config, addr string) *Error {
 		defer conn.Close()
 		stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 		defer stop()
-		_ = conn.SetReadDeadline(time.Now().Add(OpenTimeout * 4 / 5))
+		_ = conn.SetReadDeadline(time.Now().Add(cfg.patience() * 4 / 5))
 		err = roundTrip(conn, kmsg.NewPtrApiVersionsRequest(), nil)
 		if err == nil {
 			return nil

@@ -237,7 +237,7 @@ const membership = "\x00\x01"
 func (p *trial) scan(name, table string) (map[string]any, error) {
 	p.t.Helper()
 	cmd := exec.Command(p.program, p.args(name, "scan", table, "--json")...)
-	cmd.Dir, cmd.Env = p.dir, append(os.Environ(), p.env()...)
+	cmd.Dir, cmd.Env = p.dir, append(drive.Environ(), p.env()...)
 	var said strings.Builder
 	cmd.Stderr = &said
 	text, err := cmd.Output()

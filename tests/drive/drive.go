@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -85,6 +86,13 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..")
 }
 
+// Environ is the environment of this process without what changes how the command behaves: settings somebody has for his own apps, and that this is Kubernetes.
+func Environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		return strings.HasPrefix(entry, "FAUST_") || strings.HasPrefix(entry, "KUBERNETES_")
+	})
+}
+
 // Process is a running command.
 type Process struct {
 	t    testing.TB
@@ -109,9 +117,9 @@ func StartProgram(t testing.TB, path, dir string, env []string, args ...string) 
 	t.Helper()
 	p := &Process{t: t, cmd: exec.Command(path, args...), done: make(chan struct{}), more: make(chan struct{})}
 	p.cmd.Dir = dir
-	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Env = append(Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = (*sink)(p), (*sink)(p)
-	p.cmd.WaitDelay = time.Second
+	p.cmd.WaitDelay = Patience // not less: what it wrote last is dropped if this process is not given the time to read it
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -231,8 +239,18 @@ func (p *Process) Interrupt() {
 	}
 }
 
-// The ports that Port gives: below those that the system hands out by itself, so that no connection of a client gets one of them meanwhile.
-const firstPort, lastPort = 11_000, 20_000
+// firstPort and lastPort are around the ports that Port gives: below those that the system hands out by itself, so that no connection of a client gets one of them meanwhile.
+const firstPort = 11_000
+
+var lastPort = sync.OnceValue(func() int {
+	const usual = 20_000
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range") // other systems have none
+	var own int
+	if _, err := fmt.Sscan(string(text), &own); err != nil || own < firstPort+1000 {
+		return usual
+	}
+	return min(own, usual)
+})
 
 // given are the ports that Port gave, as long as this process lives: each is held as a port of UDP, which takes nothing away from who listens with TCP.
 var given struct {
@@ -260,7 +278,7 @@ func Closed(t testing.TB) string {
 func FreePort() (int, error) {
 	var err error
 	for range 1000 {
-		port := firstPort + rand.IntN(lastPort-firstPort)
+		port := firstPort + rand.IntN(lastPort()-firstPort)
 		if err = take(port); err == nil {
 			return port, nil
 		}

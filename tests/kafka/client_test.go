@@ -36,8 +36,9 @@ func refused(t *testing.T, url string, c broker.Credentials, class broker.Class)
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	client, err := broker.Open(t.Context(), cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), drive.Patience) // no client tries for ever
+	defer cancel()
+	client, err := broker.Open(ctx, cfg)
 	if err == nil {
 		client.Close()
 		t.Fatalf("%s: opened", cfg)
@@ -46,8 +47,8 @@ func refused(t *testing.T, url string, c broker.Credentials, class broker.Class)
 	if !errors.As(err, &e) || e.Class != class || e.Hint == "" || strings.Contains(err.Error(), password) {
 		t.Errorf("%s: %v", cfg, err)
 	}
-	if took := time.Since(began); took > 40*time.Second {
-		t.Errorf("%s: took %s", cfg, took)
+	if ctx.Err() != nil {
+		t.Errorf("%s: took longer than %s", cfg, drive.Patience)
 	}
 }
 
@@ -162,8 +163,8 @@ func TestProduce(t *testing.T) {
 	}
 }
 
-// session is that of the members: a test that waits for its end is noticed.
-const session = 30 * time.Second
+// session is that of the members: a test that waits for its end is noticed, and none ends because the machine is busy.
+const session = 2 * time.Minute
 
 // member reads all it is given.
 type member struct {
@@ -258,6 +259,8 @@ func (m *member) changed() {
 func (m *member) until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	deadline := time.After(drive.Patience)
+	tick := time.NewTicker(20 * time.Millisecond) // what is known of other members changes without a change of what this one has
+	defer tick.Stop()
 	for {
 		m.mu.Lock()
 		ok := cond()
@@ -267,6 +270,7 @@ func (m *member) until(t *testing.T, what string, cond func() bool) {
 		}
 		select {
 		case <-m.change:
+		case <-tick.C:
 		case <-deadline:
 			t.Fatalf("never: %s; has %v, read %v", what, m.has, m.read)
 		}

@@ -146,7 +146,7 @@ func TestLostEnd(t *testing.T) {
 	m.owns(t, 1)
 	var ends broker.Ends
 	transactor := func() *broker.Transactor {
-		tx, err := c.OpenTransactor(t.Context(), "id", time.Minute, &ends)
+		tx, err := c.OpenTransactor(t.Context(), "id", 10*time.Minute, &ends) // brokers take their time to end and to start
 		if err != nil {
 			t.Fatal(err)
 		}

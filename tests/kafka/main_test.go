@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -225,19 +224,15 @@ func java(class string, args ...string) *exec.Cmd {
 		"-Dlog4j2.configurationFile=" + filepath.Join(kafka.dir, "log4j2.properties"), class}, args...)...)
 }
 
-// freePorts gives addresses with ports that the system does not hand out by itself: while the broker is down, none of its clients' connections gets one of them.
+// freePorts gives addresses with ports that nobody else gets, not even while the broker is down.
 func freePorts(n int) ([]string, error) {
-	const first, last = 20_000, 32_000
 	var out []string
-	for port := first + mathrand.IntN(last-first-1000); len(out) < n; port++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		switch {
-		case err == nil:
-			defer l.Close()
-			out = append(out, l.Addr().String())
-		case port >= last:
+	for range n {
+		port, err := drive.FreePort()
+		if err != nil {
 			return nil, err
 		}
+		out = append(out, fmt.Sprintf("127.0.0.1:%d", port))
 	}
 	return out, nil
 }

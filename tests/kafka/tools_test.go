@@ -31,6 +31,12 @@ func embedded(t *testing.T) *broker.Server {
 	return s
 }
 
+// patient makes tools wait that give up after a few seconds, which a busy machine may need.
+var patient = map[string][]string{
+	"ConsoleProducer":                     {"--request-timeout-ms", "60000"}, // what is not stored then is lost, and nobody is told
+	"consumer.group.ConsumerGroupCommand": {"--timeout", "60000"},
+}
+
 // tool runs one of Kafka's command-line tools and gives what it printed.
 func tool(t *testing.T, stdin, class string, args ...string) string {
 	t.Helper()
@@ -38,6 +44,7 @@ func tool(t *testing.T, stdin, class string, args ...string) string {
 	if class == "ConfigCommand" {
 		cmd = java("kafka.admin.ConfigCommand", args...)
 	}
+	cmd.Args = append(cmd.Args, patient[class]...)
 	cmd.Stdin = strings.NewReader(stdin)
 	return output(t, cmd)
 }

@@ -62,9 +62,7 @@ func TestUnits(t *testing.T) {
 		one.until(t, "has whole units only", func() bool { return len(one.has) <= 5 && one.whole(a, b) })
 	}
 	rolled()
-	if _, ok := one.Owner(unit); ok {
-		t.Error("the client's balancer tells no owners")
-	}
+	one.until(t, "knows no owners, of which the client's balancer tells nothing", func() bool { _, ok := one.Owner(unit); return !ok })
 	first.Close()
 	one.owns(t, 10)
 	one.until(t, "knows owners", known(one))
