@@ -165,6 +165,40 @@ func TestOpenWebServer(t *testing.T) {
 	})
 }
 
+// A broker that is busy is no stranger, whether its answer comes late or stops half-way.
+func TestProbeOfASlowBroker(t *testing.T) {
+	t.Parallel()
+	const head, rest = "\x00\x00\x00\x08", "\x00\x00\x00\x01\x00\x00\x00\x00"
+	for name, c := range map[string]struct {
+		first string
+		then  time.Duration
+		last  string
+		class Class
+	}{
+		"late":          {"", OpenTimeout * 17 / 20, head + rest, ""},
+		"stops":         {head + rest[:2], OpenTimeout * 17 / 20, rest[2:], Unreachable},
+		"only its size": {head, OpenTimeout * 17 / 20, rest, Unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			within(t, func(t *testing.T, at string, l net.Listener, cfg Config) {
+				over := make(chan struct{})
+				go accept(l, func(conn net.Conn) {
+					defer close(over)
+					go func() { _, _ = io.Copy(io.Discard, conn) }()
+					_, _ = io.WriteString(conn, c.first)
+					<-time.After(c.then)
+					_, _ = io.WriteString(conn, c.last)
+				})
+				addr, err := probe(t.Context(), cfg)
+				if e := (*Error)(nil); c.class == "" && (err != nil || addr != at) || c.class != "" && (!errors.As(err, &e) || e.Class != c.class) {
+					t.Errorf("%s, %v", addr, err)
+				}
+				<-over
+			})
+		})
+	}
+}
+
 func TestOpenAnySeedWillDo(t *testing.T) {
 	t.Parallel()
 	mustOpen(t, Config{Seeds: []string{drive.Closed(t), kafkaAt(t)}}).Close()

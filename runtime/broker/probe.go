@@ -65,8 +65,10 @@ func probeOne(ctx context.Context, cfg Config, addr string) *Error {
 		if err == nil {
 			return nil
 		}
-		if unanswered(err) {
-			err = knock(conn, err)
+		if unanswered(err) && !errors.As(err, new(*brokenOff)) {
+			if err = knock(conn, err); err == nil {
+				return nil
+			}
 		}
 		if hungUp(err) && cfg.TLS == nil && speaksTLS(ctx, cfg, addr) {
 			return secured(addr, err)
@@ -81,7 +83,8 @@ func probeOne(ctx context.Context, cfg Config, addr string) *Error {
 	return &Error{Class: Protocol, Addr: addr, Err: err, Hint: "check host and port"}
 }
 
-// knock sends an empty line to what does not answer: servers that speak in lines, of HTTP for one, wait for its end.
+// knock sends an empty line to what does not answer: servers that speak in lines, of HTTP for one, wait for its end. A broker that answers only now is one all
+// the same.
 func knock(conn net.Conn, err error) error {
 	var head [4]byte
 	_ = conn.SetDeadline(time.Now().Add(OpenTimeout / 10))
@@ -91,7 +94,16 @@ func knock(conn net.Conn, err error) error {
 	if _, e := io.ReadFull(conn, head[:]); e != nil {
 		return err
 	}
+	if plausible(head) {
+		return nil
+	}
 	return &foreignError{head}
+}
+
+// plausible tells whether an answer of a broker may begin like that: with its size.
+func plausible(head [4]byte) bool {
+	size := binary.BigEndian.Uint32(head[:])
+	return size >= 4 && size <= maxProbe
 }
 
 // speaksTLS tells whether a port that closes plain connections answers a handshake, with whatever certificate.
@@ -137,6 +149,12 @@ func (e *foreignError) http() bool { return string(e.head[:]) == "HTTP" }
 func (e *foreignError) tls() bool     { return e.head[0] == 0x15 && e.head[1] == 3 }
 func (e *foreignError) Error() string { return fmt.Sprintf("the answer begins with %q", e.head[:]) }
 
+// brokenOff is the error of an answer that began as a broker's does.
+type brokenOff struct{ err error }
+
+func (e *brokenOff) Error() string { return "the answer breaks off: " + e.err.Error() }
+func (e *brokenOff) Unwrap() error { return e.err }
+
 // roundTrip sends one request over a connection of our own and reads the answer into resp, which may be nil.
 func roundTrip(conn net.Conn, req kmsg.Request, resp kmsg.Response) error {
 	const correlation = 1
@@ -148,13 +166,12 @@ func roundTrip(conn net.Conn, req kmsg.Request, resp kmsg.Response) error {
 	if _, err := io.ReadFull(conn, head[:]); err != nil {
 		return err
 	}
-	size := binary.BigEndian.Uint32(head[:])
-	if size < 4 || size > maxProbe {
+	if !plausible(head) {
 		return &foreignError{head}
 	}
-	body := make([]byte, size)
+	body := make([]byte, binary.BigEndian.Uint32(head[:]))
 	if _, err := io.ReadFull(conn, body); err != nil {
-		return err
+		return &brokenOff{err}
 	}
 	if binary.BigEndian.Uint32(body) != correlation {
 		return &foreignError{head}
