@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -112,8 +111,13 @@ func TestDatadirWithoutRights(t *testing.T) {
 	program := drive.Binary(t)
 	data := filepath.Join(dir, "data")
 	script := "local names = app.topic('names', { value = 'string' })\napp.agent(names, function(stream) for _ in stream do end end)\napp.command('greet', function() names:send { value = 'x' } end)\n"
-	if err := errors.Join(os.Chmod(filepath.Dir(program), 0o755), os.Chmod(filepath.Dir(dir), 0o755), os.WriteFile(filepath.Join(dir, "app.lua"), []byte(script), 0o644), os.Mkdir(data, 0o555)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "app.lua"), []byte(script), 0o644), os.Mkdir(data, 0o755)); err != nil {
 		t.Fatal(err)
+	}
+	for path, mode := range map[string]os.FileMode{filepath.Dir(program): 0o755, program: 0o755, filepath.Dir(dir): 0o755, dir: 0o755, filepath.Join(dir, "app.lua"): 0o644, data: 0o555} {
+		if err := os.Chmod(path, mode); err != nil { // of somebody else, whatever the umask
+			t.Fatal(err)
+		}
 	}
 	elsewhere := drive.Start(t, dir, nil, "broker", "--port", "0", "--datadir", filepath.Join(dir, "elsewhere"))
 	address := strings.TrimRight(strings.Fields(elsewhere.WaitFor("127.0.0.1:"))[0], ",.;)")
@@ -127,7 +131,7 @@ func TestDatadirWithoutRights(t *testing.T) {
 		{1, []string{"run", "app.lua", "worker", "--without-web", "--broker", "kafka://127.0.0.1:" + address}},
 	} {
 		cmd := exec.Command(program, append(c.args, "--datadir", data)...)
-		cmd.Dir, cmd.WaitDelay = dir, time.Second
+		cmd.Dir, cmd.Env = dir, drive.Environ()
 		if os.Geteuid() == 0 {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		}

@@ -37,7 +37,7 @@ func TestManual(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := &manual{t: t, file: filepath.Base(file), dir: filepath.Join(t.TempDir(), "app"), port: fmt.Sprint(drive.Port(t))}
-			m.env = []string{"FAUST_WEB_PORT=" + m.port, "PATH=" + filepath.Dir(drive.Binary(t)) + ":" + os.Getenv("PATH"), "FAUST_DATADIR=" + filepath.Join(m.dir, ".faust")}
+			m.env = []string{"FAUST_WEB_PORT=" + m.port, "PATH=" + filepath.Dir(drive.Binary(t)) + ":" + os.Getenv("PATH"), "FAUST_DATADIR=" + filepath.Join(m.dir, ".faust"), "FAUST_SESSION_TIMEOUT=2m"}
 			if err := os.Mkdir(m.dir, 0o755); err != nil {
 				t.Fatal(err)
 			}

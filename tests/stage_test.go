@@ -79,6 +79,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "GOCOVERDIR", "GORACE", "EXAMPLES", "FAUST_ENV"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
+	cmd.Env = append(cmd.Env, "FAUST_SESSION_TIMEOUT=2m") // a worker that does not get to run for a while is none that died, and nothing it did is done again
 	for _, name := range strings.Fields(ts.Getenv("PASS")) {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
@@ -368,21 +369,28 @@ func (s *stage) clear() {
 // endBrokers ends the embedded brokers of all data directories below a folder.
 func endBrokers(dir string) {
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.Name() == "broker.json" {
-			endBroker(path)
+		if err == nil && d.Name() == "broker.lock" {
+			endBroker(filepath.Dir(path))
 		}
 		return nil
 	})
 }
 
-func endBroker(path string) {
-	pid := brokerProcess(path)
-	if pid == 0 || syscall.Kill(pid, syscall.SIGTERM) != nil {
-		return
-	}
+// endBroker ends the embedded broker of a data directory and waits until nothing is written there any more: it holds its lock until then.
+func endBroker(dir string) {
 	until(func() bool {
-		_, err := os.Stat(path) // the broker removes it
-		return err != nil || syscall.Kill(pid, 0) != nil
+		f, err := os.Open(filepath.Join(dir, "broker.lock"))
+		if err != nil {
+			return true
+		}
+		defer f.Close()
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			return true
+		}
+		if pid := brokerProcess(filepath.Join(dir, "broker.json")); pid != 0 { // else it is about to begin, or to end
+			_ = syscall.Kill(pid, syscall.SIGTERM) // it may have ended meanwhile
+		}
+		return false
 	})
 }
 

@@ -35,7 +35,7 @@ func TestDoing(t *testing.T) {
 		return drive.Run(t, dir, nil, append([]string{"run", "app.lua", "--broker", "kafka://" + kafka.plain}, args...)...)
 	}
 	worker := func() *drive.Process {
-		w := drive.Start(t, dir, nil, "run", "app.lua", "--broker", "kafka://"+kafka.plain, "worker", "-p", "0", "-l", "info")
+		w := drive.Start(t, dir, []string{"FAUST_SESSION_TIMEOUT=2m"}, "run", "app.lua", "--broker", "kafka://"+kafka.plain, "worker", "-p", "0", "-l", "info")
 		w.WaitFor("worker ready")
 		return w
 	}
