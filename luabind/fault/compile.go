@@ -81,7 +81,7 @@ func fromParser(e *Error, src string, err *parse.Error) {
 	e.Place.Line = line
 	e.Message = "syntax error"
 	if err.Token != "" {
-		e.Message = fmt.Sprintf("unexpected '%s'", oneLine(err.Token))
+		e.Message = fmt.Sprintf("unexpected '%s'", OneLine(err.Token))
 		underline(e, lineOf(src, line), err.Token)
 	}
 }
@@ -113,7 +113,7 @@ func fromText(e *Error, t *tree, message string) {
 		return
 	}
 	e.Place.Line = line
-	e.Message = fmt.Sprintf("unexpected '%s'", oneLine(m[3]))
+	e.Message = fmt.Sprintf("unexpected '%s'", OneLine(m[3]))
 	underline(e, lineOf(t.src, line), m[3])
 }
 

@@ -310,7 +310,7 @@ func (s *site) indexing(e *Error, m []string, r *raising) {
 		x.text = s.fallbackName(base)
 		underline(e, s.sourceLine(), x.text)
 	}
-	e.Message = fmt.Sprintf("cannot %s '%s': %s is %s", verb, oneLine(key), x.plain(), aType(v))
+	e.Message = fmt.Sprintf("cannot %s '%s': %s is %s", verb, OneLine(key), x.plain(), aType(v))
 	s.blame(e, x, r.known)
 	s.selfless(e, x, r)
 }

@@ -81,7 +81,7 @@ type Error struct {
 
 // Error gives "file:line: message" on one line.
 func (e *Error) Error() string {
-	text := oneLine(e.Message)
+	text := OneLine(e.Message)
 	if e.Place.File == "" || e.Place.Line == 0 {
 		return text
 	}
@@ -177,12 +177,21 @@ func AsError(v lua.LValue) (*Error, bool) {
 	return e, errors.As(err, &e)
 }
 
-// oneLine makes a text fit for one line of a log or terminal: line breaks become spaces, control characters visible.
-func oneLine(s string) string {
+// OneLine makes a text fit for one line of a log or terminal: line breaks become spaces, control characters visible.
+func OneLine(s string) string {
 	return printable(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
 }
 
-// printable replaces what a terminal would obey (escape sequences) or cannot show.
+// Visible makes a text fit for a terminal: control characters become visible, line breaks stay.
+func Visible(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = printable(strings.TrimSuffix(l, "\r"))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// printable replaces what a terminal would obey (escape sequences) or cannot show. JSON stays JSON of the same value.
 func printable(s string) string {
 	clean := true
 	for _, r := range s {
@@ -196,9 +205,12 @@ func printable(s string) string {
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if isControl(r) {
+		switch {
+		case isControl(r) && r < ' ': // which JSON does not have
 			fmt.Fprintf(&b, `\%d`, r)
-		} else {
+		case isControl(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
 			b.WriteRune(r)
 		}
 	}

@@ -79,7 +79,7 @@ func (t token) title() string {
 	case keyword:
 		return "keyword '" + t.text + "'"
 	}
-	return "'" + oneLine(t.text) + "'"
+	return "'" + OneLine(t.text) + "'"
 }
 
 // expect takes the token s; after is what it has to follow, for the message.

@@ -240,7 +240,7 @@ func (p *parser) arrow() bool {
 	params := strings.TrimSpace(p.t.src[p.peek().pos:p.tokens[i].end])
 	p.at = i + 1
 	t := p.next()
-	p.tell(t, "=>", fmt.Sprintf("functions are not written with %s in Lua", t.text), "", fmt.Sprintf("function%s return ... end", oneLine(params)))
+	p.tell(t, "=>", fmt.Sprintf("functions are not written with %s in Lua", t.text), "", fmt.Sprintf("function%s return ... end", OneLine(params)))
 	p.expression(0)
 	return true
 }
@@ -269,7 +269,7 @@ func (p *parser) noValue(t token) {
 	prev := p.prev()
 	switch {
 	case t.kind == keyword && (t.is("end") || t.is("then") || t.is("do") || t.is("else") || t.is("elseif") || t.is("until")) || t.kind == endOfFile || t.is(")") || t.is("}") || t.is("]"):
-		d := diagnosis{at: prev, generic: true, message: fmt.Sprintf("a value is missing after '%s'", oneLine(prev.text))}
+		d := diagnosis{at: prev, generic: true, message: fmt.Sprintf("a value is missing after '%s'", OneLine(prev.text))}
 		p.report(d)
 		panic(stuck{})
 	case t.kind == foreign && len(t.text) > 0 && t.text[0] >= 0x80:
@@ -277,14 +277,14 @@ func (p *parser) noValue(t token) {
 		if strings.ContainsAny(t.text, "“”„‘’‚«»") {
 			hint = `quotes in Lua are " and '`
 		}
-		d := diagnosis{at: t, habit: "character", message: fmt.Sprintf("the character '%s' cannot stand here", oneLine(t.text))}
+		d := diagnosis{at: t, habit: "character", message: fmt.Sprintf("the character '%s' cannot stand here", OneLine(t.text))}
 		if hint != "" {
 			d.hints = []string{hint}
 		}
 		p.report(d)
 		panic(stuck{})
 	case t.kind == keyword && startsStatement(t):
-		p.report(diagnosis{at: prev, generic: true, message: fmt.Sprintf("a value is missing after '%s'", oneLine(prev.text))})
+		p.report(diagnosis{at: prev, generic: true, message: fmt.Sprintf("a value is missing after '%s'", OneLine(prev.text))})
 		panic(stuck{})
 	}
 	p.fail(t, "a value")

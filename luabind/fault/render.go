@@ -213,10 +213,10 @@ func (d *drawing) notes(e *Error) {
 	}
 	for _, n := range e.Notes {
 		pad := strings.Repeat(" ", width-textWidth(n.Label)+2)
-		d.line(margin + d.paint(blue, printable(n.Label)) + pad + oneLine(n.Text))
+		d.line(margin + d.paint(blue, printable(n.Label)) + pad + OneLine(n.Text))
 	}
 	for _, h := range e.Hints {
-		d.line(margin + d.paint(cyan, "= hint: ") + oneLine(h))
+		d.line(margin + d.paint(cyan, "= hint: ") + OneLine(h))
 	}
 }
 

@@ -63,7 +63,7 @@ func forms(text string) []string {
 	}
 	var out []string
 	for _, p := range plain {
-		out = append(out, p, printable(p), oneLine(p), inner(strconv.Quote(p)), inner(asJSON(p, true)), inner(asJSON(p, false)),
+		out = append(out, p, printable(p), OneLine(p), inner(strconv.Quote(p)), inner(asJSON(p, true)), inner(asJSON(p, false)),
 			url.QueryEscape(p), url.PathEscape(p), (&url.URL{Path: p}).EscapedPath())
 	}
 	return out

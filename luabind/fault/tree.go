@@ -165,7 +165,7 @@ func (t *tree) short(n *node) string {
 	case binaryNode:
 		return t.short(n.kids[0]) + " " + n.name + " " + t.short(n.kids[1])
 	}
-	return oneLine(t.src[n.pos:min(n.end, len(t.src))])
+	return OneLine(t.src[n.pos:min(n.end, len(t.src))])
 }
 
 func (t *tree) arguments(n *node) string {

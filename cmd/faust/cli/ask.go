@@ -57,7 +57,7 @@ func (s *session) runAsk(ctx context.Context, name string, d luabind.Draft, limi
 		if s.isTerminal(s.Stdout) && !s.globals.json {
 			var b bytes.Buffer
 			if json.Indent(&b, answer, "", "  ") == nil {
-				answer = b.Bytes()
+				answer = []byte(fault.Visible(b.String()))
 			}
 		}
 		_, err = fmt.Fprintf(s.Stdout, "%s\n", answer)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"faust/luabind/fault"
 	"faust/runtime/deadletter"
 	"faust/runtime/topic"
 )
@@ -296,17 +297,7 @@ func (b *letterbox) draw(ctx context.Context, l *deadletter.Letter, message *top
 	b.s.print(t)
 	fmt.Fprintf(b.s.Stdout, "\n%s\n", value)
 	if l.Traceback != "" && l.Traceback != l.Error && b.s.globals.traceback != "none" {
-		fmt.Fprintf(b.s.Stdout, "\n%s\n", safeLines(l.Traceback))
+		fmt.Fprintf(b.s.Stdout, "\n%s\n", fault.Visible(l.Traceback))
 	}
 	return nil
-}
-
-// safeLines takes out of a text of several lines what a terminal would obey.
-func safeLines(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
 }

@@ -171,9 +171,9 @@ func (s *session) misuse(e *usageError) {
 }
 
 func (s *session) complain(message, hint string) {
-	fmt.Fprintf(s.Stderr, "error: %s\n", message)
+	fmt.Fprintf(s.Stderr, "error: %s\n", fault.Visible(message))
 	if hint != "" {
-		fmt.Fprintf(s.Stderr, "  = hint: %s\n", hint)
+		fmt.Fprintf(s.Stderr, "  = hint: %s\n", fault.Visible(hint))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"faust/luabind/fault"
 )
@@ -185,15 +186,17 @@ func (h *textHandler) head(b *bytes.Buffer, r slog.Record) {
 		when = time.Now()
 	}
 	level := r.Level.String()
+	// further lines of a message are set in, so that they do not look like lines of the log
+	message := strings.ReplaceAll(fault.Visible(r.Message), "\n", "\n  ")
 	if h.cfg.timeless {
-		fmt.Fprintf(b, "%-5s %s", level, r.Message)
+		fmt.Fprintf(b, "%-5s %s", level, message)
 		return
 	}
 	if h.cfg.color {
-		fmt.Fprintf(b, "\x1b[2m%s\x1b[0m %s%-5s\x1b[0m %s", when.Format(layout), levelColor(r.Level), level, r.Message)
+		fmt.Fprintf(b, "\x1b[2m%s\x1b[0m %s%-5s\x1b[0m %s", when.Format(layout), levelColor(r.Level), level, message)
 		return
 	}
-	fmt.Fprintf(b, "%s %-5s %s", when.Format(layout), level, r.Message)
+	fmt.Fprintf(b, "%s %-5s %s", when.Format(layout), level, message)
 }
 
 func levelColor(l slog.Level) string {
@@ -219,18 +222,18 @@ func (h *textHandler) attr(b *bytes.Buffer, a slog.Attr) {
 	if a.Key == "" {
 		return
 	}
-	text := v.String()
-	if needsQuote(text) {
-		text = strconv.Quote(text)
-	}
 	if h.cfg.color {
-		fmt.Fprintf(b, " \x1b[2m%s=\x1b[0m%s", a.Key, text)
+		fmt.Fprintf(b, " \x1b[2m%s=\x1b[0m%s", quoted(a.Key), quoted(v.String()))
 		return
 	}
-	fmt.Fprintf(b, " %s=%s", a.Key, text)
+	fmt.Fprintf(b, " %s=%s", quoted(a.Key), quoted(v.String()))
 }
 
-// needsQuote: whatever would make key=value hard to take apart, or hide a control character.
-func needsQuote(text string) bool {
-	return text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || r == 0x7f })
+// quoted puts in quotes whatever would make key=value hard to take apart, or hide a control character.
+func quoted(text string) string {
+	odd := func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !strconv.IsPrint(r) }
+	if text == "" || !utf8.ValidString(text) || strings.ContainsFunc(text, odd) {
+		return strconv.Quote(text)
+	}
+	return text
 }

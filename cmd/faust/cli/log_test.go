@@ -44,6 +44,18 @@ func TestTextLogQuotesControlCharacters(t *testing.T) {
 	}
 }
 
+// What a script logs of a message neither reaches the terminal as an escape sequence nor looks like a line of its own.
+func TestTextLogShowsMessagesHarmless(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	log := slog.New(newLogHandler(logConfig{w: &b, format: "text", timeless: true, levels: newLogLevels(app.LogLevels{Level: "warn"})}))
+	log.Warn("seen a\x1b[31mb\u009b31mc\u202ed\xffe\nERROR of nobody", "x\x1b\n=", 1, "y", "a\u009b1m", "z", "a\xff")
+	want := `WARN  seen a\27[31mb\u009b31mc\u202ed` + "\ufffde\n  ERROR of nobody" + ` "x\x1b\n="=1 y="a\u009b1m" z="a\xff"` + "\n"
+	if got := b.String(); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestTextLogShowsReportsBelow(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

@@ -153,7 +153,7 @@ func who() string {
 func (s *session) replConfig(f *replFlags, plain bool) repl.Config {
 	cfg := repl.Config{
 		Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Color: s.colored(s.Stdout),
-		Commands: &replCommands{s: s, app: !plain}, Inputs: f.exprs, Suggest: fault.Suggest,
+		Commands: &replCommands{s: s, app: !plain}, Inputs: f.exprs, Suggest: fault.Suggest, Visible: fault.Visible,
 	}
 	if s.globals.json {
 		cfg.Form = "json"

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"faust/luabind/fault"
 	"faust/runtime/control"
 )
 
@@ -35,7 +36,7 @@ func (s *session) showStatus(r *statusReport, watch, first bool) error {
 	if problems := r.problems(); len(problems) > 0 {
 		fmt.Fprintln(s.Stdout)
 		for _, p := range problems {
-			fmt.Fprintln(s.Stdout, "problem: "+p)
+			fmt.Fprintln(s.Stdout, "problem: "+fault.OneLine(p))
 		}
 	}
 	return nil

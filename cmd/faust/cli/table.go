@@ -17,7 +17,13 @@ type table struct {
 	empty string // said instead of a table without rows
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+// add adds a row. What is in a cell stays there, and does nothing to a terminal.
+func (t *table) add(cells ...string) {
+	for i := range cells {
+		cells[i] = fault.OneLine(cells[i])
+	}
+	t.rows = append(t.rows, cells)
+}
 
 // cellGap stands between two columns.
 const cellGap = "  "

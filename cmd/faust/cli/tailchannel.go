@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"faust/luabind/fault"
 	"faust/runtime/control"
 )
 
@@ -86,7 +87,7 @@ func (p *channelPrinter) print(m control.Message) {
 
 func channelLine(t *tailing, m control.Message) string {
 	if !t.json {
-		return fmt.Sprintf("%q  %s", m.Key, m.Value)
+		return fmt.Sprintf("%q  %s", m.Key, fault.OneLine(m.Value))
 	}
 	value := json.RawMessage(m.Value)
 	if !json.Valid(value) {

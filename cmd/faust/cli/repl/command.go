@@ -105,7 +105,7 @@ func (r *repl) complain(err error) {
 	case *control.Error:
 		hint = e.Hint
 	}
-	fmt.Fprintf(r.Stderr, "error: %s\n", err)
+	fmt.Fprintf(r.Stderr, "error: %s\n", r.visible(err.Error()))
 	if hint != "" {
 		fmt.Fprintf(r.Stderr, "  = hint: %s\n", hint)
 	}
@@ -168,7 +168,15 @@ func (r *repl) help(ctx context.Context, rest string) error {
 	return nil
 }
 
-func (r *repl) print(text string) { fmt.Fprintln(r.Stdout, strings.TrimRight(text, "\n")) }
+// print writes what the worker or the console itself says.
+func (r *repl) print(text string) { fmt.Fprintln(r.Stdout, r.visible(strings.TrimRight(text, "\n"))) }
+
+func (r *repl) visible(text string) string {
+	if r.Visible == nil {
+		return text
+	}
+	return r.Visible(text)
+}
 
 // form makes a command that shows a value in a form.
 func form(name string) func(r *repl, ctx context.Context, rest string) error {

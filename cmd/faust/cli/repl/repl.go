@@ -38,6 +38,7 @@ type Config struct {
 	Inputs   []string // to run instead of what is typed
 	Form     string   // in which values are shown, if an input does not say
 	Suggest  func(name string, known []string) string
+	Visible  func(text string) string // takes out of a text what a terminal would obey; nil: nothing
 }
 
 // Worker is the worker that a console is attached to. *control.Client is one.

@@ -356,3 +356,22 @@ type nowhere struct{ io.ReadWriter }
 
 func (nowhere) Size() (int, int)     { return 80, 24 }
 func (nowhere) Raw() (func(), error) { return nil, errors.New("not a terminal") }
+
+// What the worker tells of messages does nothing to the terminal.
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	s := newStage(":errors\n:error 7\n:tail channel-1\n:log\n:pause nobody\n")
+	s.Worker = s.worker
+	s.Visible = func(text string) string {
+		return strings.NewReplacer("boom", "<boom>", "channel", "<channel>", "level", "<level>", "nobody", "<nobody>").Replace(text)
+	}
+	_ = Run(t.Context(), s.Config) // the last one fails
+	for _, want := range []string{"app.lua:3: <boom>", "error: <boom>", "k  <channel>-1", "of <level> info"} {
+		if !strings.Contains(s.out.String(), want) {
+			t.Errorf("no %q in\n%s", want, s.out.String())
+		}
+	}
+	if want := "there is no agent '<nobody>'"; !strings.Contains(s.err.String(), want) {
+		t.Errorf("no %q in\n%s", want, s.err.String())
+	}
+}
