@@ -82,6 +82,8 @@ func (r *repl) command(ctx context.Context, text string) (failed bool) {
 	case err != nil:
 	case c.worker && r.Worker == nil:
 		err = problemf("start one:  faust run FILE worker", "':%s' needs a running worker, and this console is attached to none", c.name)
+	case c.args == "" && rest != "":
+		err = problemf("", "':%s' takes no argument: '%s'", c.name, rest)
 	case strings.HasPrefix(c.args, "[") || c.args == "" || rest != "":
 		err = c.run(r, ctx, rest)
 	default:

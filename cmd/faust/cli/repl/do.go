@@ -138,21 +138,28 @@ func (r *repl) pause(ctx context.Context, rest string) error {
 }
 
 func (r *repl) resume(ctx context.Context, rest string) error {
-	if err := r.Worker.Resume(ctx, rest); err != nil {
-		return r.noAgent(ctx, rest, err)
-	}
-	status, err := r.Worker.Status(ctx)
+	before, err := r.Worker.Status(ctx)
 	if err != nil {
 		return err
 	}
-	for _, a := range status.Agents {
+	if err := r.Worker.Resume(ctx, rest); err != nil {
+		return r.noAgent(ctx, rest, err)
+	}
+	did := " was not paused"
+	for _, a := range before.Agents {
+		if a.Name != rest {
+			continue
+		}
 		for _, p := range a.Partitions {
-			if a.Name == rest && p.Broken != "" {
+			if p.Broken != "" {
 				return problemf("mend the script and start the worker again", "%s stays stopped in %s/%d: %s", rest, p.Topic, p.ID, p.Broken)
 			}
 		}
+		if a.Paused {
+			did = " goes on"
+		}
 	}
-	r.print(rest + " goes on")
+	r.print(rest + did)
 	return nil
 }
 

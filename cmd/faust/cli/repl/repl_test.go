@@ -57,11 +57,14 @@ func (e *echo) Complete(_ context.Context, text string) control.Completion {
 func (e *echo) Close() { e.closed++ }
 
 // fixed is a worker that never changes.
-type fixed struct{ paused, broken string }
+type fixed struct {
+	paused, broken string
+	goesOn         bool // the agent is not paused
+}
 
 func (f *fixed) Status(context.Context) (control.Status, error) {
 	return control.Status{App: "shop", PID: 12, Host: "here", File: "/app.lua", Operational: true, Processed: 10, Rate: 2, Agents: []control.Agent{
-		{Name: "counter", Processed: 10, Failed: 1, Rate: 2, Lag: 3, Paused: true, Partitions: []control.Partition{
+		{Name: "counter", Processed: 10, Failed: 1, Rate: 2, Lag: 3, Paused: !f.goesOn, Partitions: []control.Partition{
 			{Topic: "orders", ID: 1, Committed: 4, End: 7, Lag: 3, Queued: 2}, {Topic: "orders", ID: 2, Committed: -1, End: -1, Lag: -1, Broken: f.broken},
 		}},
 	}}, nil
@@ -217,6 +220,8 @@ func TestCommands(t *testing.T) {
 		{":send orders", "error: ':send' needs VALUE\n", "", 80},
 		{":ask adder 1", "", "ask|@adder|--|1", 80},
 		{":topics", "", "topics", 80},
+		{":topics x", "error: ':topics' takes no argument: 'x'\n", "", 80},
+		{":statu now then", "error: ':status' takes no argument: 'now then'\n", "", 80},
 		{":help app.topic", "", "help|app.topic", 80},
 		{":help :tail", ":tail TOPIC|@AGENT|CHANNEL [N]\n  messages as they arrive, or the last N\n", "", 80},
 		{":write", "error: tables are written by agents only\n  = hint: send one of them a message\n", "", 80},
@@ -259,6 +264,16 @@ func TestResumeStopped(t *testing.T) {
 	err := Run(t.Context(), s.Config)
 	want := "error: counter stays stopped in orders/2: 100 failed events in a row, last: no\n  = hint: mend the script and start the worker again\n"
 	if !errors.Is(err, ErrFailed) || s.err.String() != want || s.out.Len() > 0 {
+		t.Errorf("%v, %s%s", err, &s.out, &s.err)
+	}
+}
+
+// An agent that is not paused has nothing to take back.
+func TestResumeWhatIsNotPaused(t *testing.T) {
+	s := newStage("")
+	s.worker.goesOn = true
+	s.Worker, s.Inputs = s.worker, []string{":resume counter"}
+	if err := Run(t.Context(), s.Config); err != nil || s.out.String() != "counter was not paused\n" {
 		t.Errorf("%v, %s%s", err, &s.out, &s.err)
 	}
 }
