@@ -144,13 +144,19 @@ func parseID(text string) (string, error) {
 
 // parseBroker looks at the scheme only; package broker reads the rest.
 func parseBroker(text string) (string, error) {
-	switch scheme, _, _ := strings.Cut(text, ":"); {
+	scheme, rest, colon := strings.Cut(text, ":")
+	kafka := colon && (scheme == "kafka" || scheme == "kafka+tls")
+	host := strings.TrimLeft(rest, "/")
+	switch _, err := strconv.Atoi(rest); {
 	case text == "", text == "embedded:", text == "embedded:inprocess":
 		return text, nil
 	case text == "embedded":
 		return "embedded:", nil
-	case (scheme == "kafka" || scheme == "kafka+tls") && strings.HasPrefix(text, scheme+"://") && len(text) > len(scheme)+3:
+	case kafka && strings.HasPrefix(rest, "//") && len(rest) > 2:
 		return text, nil
+	case kafka && host == "":
+	case kafka && err != nil: // else it is a host called kafka, and a port
+		return "", fmt.Errorf("expected a URL with two slashes: %s", redactURL(scheme+"://"+host))
 	case !strings.Contains(text, "://") && !strings.HasPrefix(text, "embedded"):
 		return "", fmt.Errorf("expected a URL: kafka://%s", redactURL(text))
 	}
