@@ -119,6 +119,18 @@ func (s *Server) takeDir() error {
 	}
 }
 
+// PortError is a port that the embedded broker cannot have, because somebody else does.
+type PortError struct {
+	Port int
+	By   string
+	Err  error
+}
+
+func (e *PortError) Error() string {
+	return fmt.Sprintf("open embedded broker: port %d is taken by %s", e.Port, e.By)
+}
+func (e *PortError) Unwrap() error { return e.Err }
+
 // open starts the broker on the first port that is free.
 func (s *Server) open() error {
 	first, last := DefaultPort, DefaultPort+100
@@ -150,7 +162,7 @@ func (s *Server) open() error {
 			s.log.Warn("the port is taken", "port", port, "by", taken)
 		}
 		if port >= last {
-			return fmt.Errorf("open embedded broker: port %d is taken by %s: %w", first, taken, err)
+			return &PortError{Port: first, By: taken, Err: err}
 		}
 	}
 	s.state = state{Addr: s.cluster.ListenAddrs()[0], PID: os.Getpid(), ClusterID: s.actual(id), Dir: s.cfg.Dir}

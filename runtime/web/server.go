@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -105,6 +106,29 @@ func Open(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// PortError is an address that the server cannot have.
+type PortError struct {
+	Addr string
+	Err  error
+}
+
+// Taken tells whether somebody else has it.
+func (e *PortError) Taken() bool { return errors.Is(e.Err, syscall.EADDRINUSE) }
+
+func (e *PortError) Error() string {
+	why := e.Err.Error()
+	var system *os.SyscallError
+	switch {
+	case e.Taken():
+		why = "the port is taken"
+	case errors.As(e.Err, &system):
+		why = system.Err.Error()
+	}
+	return fmt.Sprintf("web server on %s: %s", e.Addr, why)
+}
+
+func (e *PortError) Unwrap() error { return e.Err }
+
 // listen binds the port, or the next free one if it was not asked for.
 func listen(cfg Config) (net.Listener, error) {
 	tries := ports
@@ -119,7 +143,7 @@ func listen(cfg Config) (net.Listener, error) {
 			return l, nil
 		}
 		if first == nil {
-			first = fmt.Errorf("web server on %s: %w", addr, err)
+			first = &PortError{Addr: addr, Err: err}
 		}
 		if !errors.Is(err, syscall.EADDRINUSE) || cfg.Port+i >= 65535 {
 			break

@@ -358,7 +358,7 @@ func TestPorts(t *testing.T) {
 		t.Error(s.URL())
 	}
 	listen, asked = taken(1)
-	if _, err := Open(Config{Port: 6066, Explicit: true, Listen: listen}); !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), "web server on 127.0.0.1:6066: ") || len(*asked) != 1 {
+	if _, err := Open(Config{Port: 6066, Explicit: true, Listen: listen}); !errors.Is(err, syscall.EADDRINUSE) || err.Error() != "web server on 127.0.0.1:6066: the port is taken" || len(*asked) != 1 {
 		t.Error(err, *asked)
 	}
 	listen, asked = taken(1000)

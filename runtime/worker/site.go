@@ -11,6 +11,9 @@ import (
 	"faust/runtime/web"
 )
 
+// PortError is an address that the web server of a worker cannot have.
+type PortError = web.PortError
+
 // site is the worker's web server: pages, health and metrics.
 type site struct {
 	server *web.Server

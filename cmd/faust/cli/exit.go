@@ -1,17 +1,20 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
 	"syscall"
+	"time"
 
 	"faust/luabind"
 	"faust/luabind/fault"
 	"faust/runtime/app"
 	"faust/runtime/broker"
+	"faust/runtime/control"
 	"faust/runtime/deadletter"
 	"faust/runtime/reset"
 	"faust/runtime/worker"
@@ -128,6 +131,8 @@ func (s *session) report(err error) {
 		runs  *reset.RunningError
 		inUse *worker.InUseError
 		whose *reset.AmbiguousError
+		port  *worker.PortError
+		held  *broker.PortError
 
 		failure *luabind.Failure
 	)
@@ -154,11 +159,33 @@ func (s *session) report(err error) {
 		s.complain(err.Error(), "a worker keeps its identity there: make room and give yourself the right to write, or choose another folder with --datadir")
 	case errors.As(err, &state):
 		s.complain(err.Error(), storeHint)
-	case errors.Is(err, syscall.EADDRINUSE):
-		s.complain(err.Error(), "something listens there already: choose another port (worker: -p, broker: --port), or none, and a free one is taken")
+	case errors.As(err, &port) && port.Taken():
+		s.portTaken(port)
+	case errors.As(err, &held):
+		s.complain(held.Error(), "choose another one with --port; without it a free one is taken")
 	default:
 		s.complain(err.Error(), "")
 	}
+}
+
+// occupantPatience is how long who has a port may take to say so.
+const occupantPatience = 2 * time.Second
+
+// portTaken says that somebody else has the web port: which worker, if it is one.
+func (s *session) portTaken(e *worker.PortError) {
+	text, hint := e.Error(), "choose another one with -p PORT, or none with --without-web"
+	if origin, given := s.app.script.App.Settings.Origin("web_port"); given {
+		hint = fmt.Sprintf("choose another one with -p PORT; without %s a free one is taken", origin)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), occupantPatience)
+	defer cancel()
+	if c, err := control.DialHTTP(ctx, e.Addr, control.Access{}); err == nil {
+		defer c.Close()
+		if by, err := c.Status(ctx); err == nil {
+			text += fmt.Sprintf(" by worker %s (pid %d)", by.App, by.PID)
+		}
+	}
+	s.complain(text, hint)
 }
 
 // misuse shows what is wrong with a command line.
