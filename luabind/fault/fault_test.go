@@ -215,6 +215,15 @@ func TestSuggest(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}
+	short := []string{"tz", "id", "bool", "scan", "quit", "repl", "http", "int", "name", "write", "topic", "get", "key", "on", "tables", "x1"}
+	for name, want := range map[string]string{
+		"to": "", "if": "", "foo": "", "cat": "", "put": "", "rec": "", "stop": "", "list": "", "none": "", "wait": "", "y2": "", "or": "",
+		"zt": "tz", "di": "id", "ky": "key", "tpc": "topic", "set": "get", "tabl": "tables", "naem": "name", "iid": "id", "o": "", "hhtp": "http", "ID": "id",
+	} {
+		if got := Suggest(name, short); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
 	if got := Suggest("agent", []string{"agent"}); got != "" {
 		t.Errorf("a name suggests itself: %q", got)
 	}

@@ -55,7 +55,7 @@ func likeness(name, known string) (rank, bool) {
 	d := distance(a, b)
 	long, short := max(len(a), len(b)), min(len(a), len(b))
 	r := rank{distance: 2 * d, prefix: -common(a, b), length: long - short, exact: exact, letters: boolInt(!sameLetters(a, b))}
-	if d <= len(a)/3+1 && 2*d <= long && d < long-boolInt(short == 1) {
+	if d <= len(a)/3+1 && 2*d <= long && d < long-boolInt(short == 1) && plausible(a, b, d) {
 		return r, true
 	}
 	// max_message for max_messages_per_second: what is begun right is meant, but whatever is closer comes first
@@ -64,6 +64,28 @@ func likeness(name, known string) (rank, bool) {
 		return r, true
 	}
 	return r, false
+}
+
+// plausible tells whether short names that are so many edits apart look alike at all: where half of the letters are others they do not.
+// Letters that are missing, or too many, are no others: tpc for topic.
+func plausible(a, b []rune, edits int) bool {
+	switch {
+	case edits == 1 && len(a) == 2 && len(b) == 2:
+		return sameLetters(a, b)
+	case edits > 1 && min(len(a), len(b)) <= 4:
+		return edits < min(len(a), len(b)) && (within(a, b) || within(b, a))
+	}
+	return true
+}
+
+// within tells whether b has all letters of a in their order.
+func within(a, b []rune) bool {
+	for _, r := range b {
+		if len(a) > 0 && a[0] == r {
+			a = a[1:]
+		}
+	}
+	return len(a) == 0
 }
 
 func sameLetters(a, b []rune) bool {
