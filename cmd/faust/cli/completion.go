@@ -24,7 +24,7 @@ func (s *session) completionCommand() builtin {
 		group: other, use: "completion SHELL", short: "What a shell needs to complete commands, flags and names: bash, zsh, fish, powershell.", plain: true,
 		long: `It completes files, the commands of faust and of the app, their flags and choices, and the names of topics, agents, tables and record types. For good:
 
-  bash        echo 'source <(faust completion bash)' >> ~/.bashrc    (needs the package bash-completion)
+  bash        echo 'source <(faust completion bash)' >> ~/.bashrc
   zsh         echo 'source <(faust completion zsh)' >> ~/.zshrc
   fish        faust completion fish > ~/.config/fish/completions/faust.fish
   powershell  faust completion powershell >> $PROFILE`,
@@ -39,7 +39,12 @@ func (s *session) printCompletion(shell string) error {
 	root := &cobra.Command{Use: "faust"}
 	switch shell {
 	case "bash":
-		return root.GenBashCompletionV2(s.Stdout, true)
+		var b strings.Builder
+		if err := root.GenBashCompletionV2(&b, true); err != nil {
+			return err
+		}
+		_, err := io.WriteString(s.Stdout, strings.ReplaceAll(b.String(), "_filedir", "__faust_filedir")+bashAlone)
+		return err
 	case "zsh":
 		if err := root.GenZshCompletion(s.Stdout); err != nil {
 			return err
@@ -53,6 +58,45 @@ func (s *session) printCompletion(shell string) error {
 	}
 	return cannotBe("SHELL", shell, &app.ChoiceError{Text: shell, Choices: shells()})
 }
+
+// bashAlone stands in for the functions of the package bash-completion, where that is not installed.
+const bashAlone = `
+__faust_init_completion()
+{
+    COMPREPLY=()
+    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    # COMP_WORDS is cut at = and : as well
+    local line=${COMP_LINE:0:COMP_POINT}
+    read -ra words <<< "$line"
+    if [[ $line == *[[:space:]] ]]; then
+        words+=("")
+    fi
+    cword=$((${#words[@]} - 1)) prev=""
+    cur=${words[cword]}
+    if ((cword > 0)); then
+        prev=${words[cword - 1]}
+    fi
+}
+
+# folders, and files with one of the endings that are given as a|b|
+__faust_filedir()
+{
+    if declare -F _filedir >/dev/null 2>&1; then
+        _filedir "$@"
+        return
+    fi
+    compopt -o filenames 2>/dev/null
+    local name
+    while IFS= read -r name; do
+        if [[ -d $name || $# -eq 0 || "|$1" == *"|${name##*.}|"* ]]; then
+            COMPREPLY+=("$name")
+        fi
+    done < <(compgen -f -- "$cur")
+}
+`
 
 // completes tells whether a shell asks what could be typed, which is no command that a person gives.
 func completes(args []string) bool {
