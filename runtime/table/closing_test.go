@@ -172,6 +172,28 @@ func TestClosingWaitsForWrites(t *testing.T) {
 	}
 }
 
+// A table that went by the clock, and has saved no others, may go by the time of messages from the next start of the app on.
+func TestTimeAfterThatOfTheClock(t *testing.T) {
+	t.Parallel()
+	shelf := &shelf{data: map[string]string{}}
+	d := &Definition{Name: "t", Windows: &Windows{Time: ClockTime, Size: time.Minute, Step: time.Minute}}
+	s := NewShard(ShardConfig{Table: d, Store: shelf})
+	if err := s.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	s.Tick(time.UnixMilli(100_000))
+	put(t, s, 60_000, "a", 1)
+	if err := s.Seal(shelf.take); err != nil {
+		t.Fatal(err)
+	}
+	next, c := minute(t, shelf, false)
+	c.Note(0, 200_000)
+	next.Leave(c)
+	if next.Now() != 200_000 {
+		t.Errorf("time is %d", next.Now())
+	}
+}
+
 // Time in a partition is that of the slowest of what feeds it, without what rests, and never goes back.
 func TestClock(t *testing.T) {
 	t.Parallel()

@@ -59,12 +59,11 @@ func (s *Shard) Restore() error {
 		return s.wrap(err)
 	}
 	if ok {
-		var t times
+		t := times{Clocks: w.restore} // which may say nothing of clocks
 		if err := json.Unmarshal(b, &t); err != nil {
 			return s.wrap(err)
 		}
 		w.now.Store(t.At)
-		w.restore = t.Clocks
 		w.closing.load(&t)
 	}
 	for from := ""; ; {
