@@ -89,13 +89,26 @@ func (f *forms) as(v lua.LValue) table.Value {
 // encode makes what the table keeps of v, or says why it cannot.
 func (t *tableObject) encode(L *lua.LState, key string, v lua.LValue) (table.Value, error) {
 	if form := t.forms.as(v); form != nil {
-		return form, t.fits(key, form.Size())
+		return form, t.fits(key, t.sizeOf(key, form))
 	}
 	b, err := t.written(L, key, v)
 	if err != nil {
 		return nil, err
 	}
 	return &table.Stored{Bytes: b}, nil
+}
+
+// maxEscaped is how many bytes of JSON one of a text may take: \u0001.
+const maxEscaped = 6
+
+// sizeOf is how many bytes a value takes when it is written: exactly if it may be too many, else about.
+func (t *tableObject) sizeOf(key string, form table.Value) int {
+	n := form.Size()
+	if _, escaped := form.(jsonText); escaped && len(key)+maxEscaped*n > t.limit {
+		b := form.Append(t.b.scratch[:0])
+		t.b.scratch, n = b[:0], len(b)
+	}
+	return n
 }
 
 // written gives the bytes of v.
