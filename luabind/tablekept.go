@@ -64,13 +64,10 @@ func (k *kept) save(L *lua.LState) {
 		return
 	}
 	b = slices.Clone(b)
-	if w := t.windows; err == nil && w != nil && w.Step != w.Size {
-		err = t.wrong(fault.Script, identifier(t.def.Name)+":update(key, function(value) ... return value end)  changes all of them",
-			"value of %s in %s was changed in place, but the message counts in several windows", t.shown(L, t.plainKey(k.key)), t.def.Name)
-	} else if err == nil {
-		err = t.fits(t.plainKey(k.key), len(b))
-	} else {
+	if err != nil {
 		err = k.unsaved(L, err)
+	} else if err = k.elsewhere(L); err == nil {
+		err = t.fits(t.plainKey(k.key), len(b))
 	}
 	to := &table.Stored{Bytes: b}
 	if err == nil && t.windows != nil && k.seat.late(k.key) {
@@ -86,6 +83,24 @@ func (k *kept) save(L *lua.LState) {
 		vm.Raise(L, err)
 	}
 	k.bytes, k.was = b, to
+}
+
+// elsewhere is an error if what is in hand counts in other windows than the one that the value was read from.
+func (k *kept) elsewhere(L *lua.LState) error {
+	t := k.seat.table
+	if t.windows == nil {
+		return nil
+	}
+	hint, why := "", ""
+	switch {
+	case t.windows.Step != t.windows.Size:
+		hint, why = ":update(key, function(value) ... return value end)  changes all of them", "the message counts in several windows"
+	case t.windows.Time != table.ClockTime && k.seat.batched() != nil:
+		hint, why = ":update(key, { at = event.timestamp }, function(value) ... return value end)  says which one is meant", "the messages of a batch have a time each"
+	default:
+		return nil
+	}
+	return t.wrong(fault.Script, identifier(t.def.Name)+hint, "value of %s in %s was changed in place, but %s", t.shown(L, t.plainKey(k.key)), t.def.Name, why)
 }
 
 // set gives the key its value, unless another event has given it one since this one read it: that would be lost.

@@ -1,6 +1,7 @@
 package luabind_test
 
 import (
+	"cmp"
 	"math"
 	"strings"
 	"testing"
@@ -136,4 +137,27 @@ func TestNothingIsLateByTheClock(t *testing.T) {
 	if got := s.out.String(); got != "0\n" {
 		t.Errorf("printed %q, failed %v", got, s.failed)
 	}
+}
+
+// The messages of a batch have a time each: what is changed in place belongs to the window of none of them, unless they count when they are processed.
+func TestChangesInPlaceInABatch(t *testing.T) {
+	both(t, func(t *testing.T, plain bool) {
+		for options, want := range map[string]string{"": "in place, but the messages of a batch have a time each", "{ time = 'now' }": ""} {
+			s := events(t, plain, "local w = app.table('w', { default = { n = 0 } }):tumbling('20s', "+cmp.Or(options, "{}")+")", `for list in stream:take_events(2) do
+					for _, e in ipairs(list) do
+						if e.key == 'read' then print(w[e.key].n) else w[e.key].n = w[e.key].n + 1 end
+					end
+					out:send { value = 1 }
+				end`, 2, timed("read@0=1", "read@20=2", "a@21=3", "a@40=4")...)
+			switch failed := strings.Join(s.failed, "; "); {
+			case want == "" && failed != "" || !strings.Contains(failed, want):
+				t.Errorf("%s failed %q", options, failed)
+			case want != "":
+				equal(t, "rows", s.rows("w"))
+			}
+			if got := s.out.String(); got != "0\n0\n" {
+				t.Errorf("printed %q", got)
+			}
+		}
+	})
 }
