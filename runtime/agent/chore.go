@@ -1,6 +1,11 @@
 package agent
 
-import "faust/runtime/topic"
+import (
+	"errors"
+	"fmt"
+
+	"faust/runtime/topic"
+)
 
 // Chore is work that is done between two records, as an event of its own: a window that closes, for example.
 type Chore interface {
@@ -84,6 +89,10 @@ func (s *Stream) dropChore() {
 func (s *Stream) missed(ev *Event, cause error) error {
 	ev.held.undo()
 	ev.extract()
+	if trouble := Trouble(nil); errors.As(cause, &trouble) {
+		ev.chore.Drop()
+		return s.abort(fmt.Errorf("agent %s: %w", s.agent.Name, cause))
+	}
 	again, attempt := ev.chore.Failed()
 	action := Skip
 	if again {
