@@ -20,22 +20,38 @@ func (s *Shard) Page(from string, n int, by *Effects) (page []Pair, more bool, e
 // Range is Page for the keys before to; "": all.
 func (s *Shard) Range(from, to string, n int, by *Effects) (page []Pair, more bool, err error) {
 	s.mu.Lock()
-	list := s.pending(s.recent, from, by)
+	list := s.pending(&s.recent, from, to, n, by)
 	s.mu.Unlock()
-	if to != "" || s.win != nil {
-		list = slices.DeleteFunc(list, func(p Pair) bool { return to != "" && p.Key >= to || !s.shows(p.Key) })
-	}
 	return s.page(list, "", from, to, n)
 }
 
 // shows tells whether a key is one of the table's, and not of the shard's own.
 func (s *Shard) shows(key string) bool { return s.win == nil || len(key) >= rowHead }
 
-// pending are those of some entries from a key on that the store does not have as they are, deletions included.
-func (s *Shard) pending(recent []*entry, from string, by *Effects) (list []Pair) {
-	for _, e := range recent {
-		if e.ahead() && e.key >= from {
-			list = append(list, Pair{e.key, s.seen(e, by)})
+// pending are those of some entries from a key on, before to, that the store does not have as they are, deletions included; of those that are there no more than are
+// needed for n pairs and to know whether there are others. s.mu is held.
+func (s *Shard) pending(recent *recent, from, to string, n int, by *Effects) (list []Pair) {
+	recent.order()
+	take := func(e *entry) (there bool) {
+		if !e.ahead() || !s.shows(e.key) {
+			return false
+		}
+		v := s.seen(e, by)
+		list = append(list, Pair{e.key, v})
+		return v != nil
+	}
+	for _, e := range recent.list[recent.ordered:] {
+		if e.key >= from && (to == "" || e.key < to) {
+			take(e)
+		}
+	}
+	i, _ := slices.BinarySearchFunc(recent.list[:recent.ordered], from, func(e *entry, key string) int { return cmp.Compare(e.key, key) })
+	for _, e := range recent.list[i:recent.ordered] {
+		if n < 0 || to != "" && e.key >= to {
+			break
+		}
+		if take(e) {
+			n--
 		}
 	}
 	return list

@@ -153,12 +153,12 @@ func (s *Shard) stored() {
 		k.entry.kept = 0
 	}
 	s.kept, s.held = nil, 0
-	s.recent = slices.DeleteFunc(s.recent, func(e *entry) bool {
+	s.recent.keep(func(e *entry) bool {
 		e.recent = e.ahead()
 		if !e.recent && e.there() == 0 && s.live[e.key] == e {
 			s.drop(e) // keys that come and go would fill all the room
 		}
-		return !e.recent
+		return e.recent
 	})
 	s.forget()
 	s.least = 0

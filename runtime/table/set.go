@@ -54,8 +54,8 @@ func bounds(entry string) int {
 
 // set is what a shard knows of the set of a key.
 type set struct {
-	recent []*entry // those of its entries that are in Shard.recent
-	count  int      // members there are, also by events in hand; -1: nobody asked yet
+	recent recent // those of its entries that are in Shard.recent
+	count  int    // members there are, also by events in hand; -1: nobody asked yet
 }
 
 // maxCounted bounds for how many sets it is remembered how large they are.
@@ -63,8 +63,7 @@ const maxCounted = 10_000
 
 // note puts an entry that is new in Shard.recent into its set; s.mu is held.
 func (s *Shard) note(e *entry) {
-	x := s.set(prefixOf(e.key))
-	x.recent = append(x.recent, e)
+	s.set(prefixOf(e.key)).recent.add(e)
 }
 
 // set gives what is known of the set whose entries begin with prefix; s.mu is held.
@@ -90,15 +89,8 @@ func (s *Shard) counted(e *entry, n int) {
 // forget drops what is known of sets as far as nobody needs it; s.mu is held.
 func (s *Shard) forget() {
 	for prefix, x := range s.sets {
-		kept := x.recent[:0]
-		for _, e := range x.recent {
-			if e.recent {
-				kept = append(kept, e)
-			}
-		}
-		clear(x.recent[len(kept):])
-		x.recent = kept
-		if len(kept) == 0 && (x.count < 0 || len(s.sets) > maxCounted) {
+		x.recent.keep(func(e *entry) bool { return e.recent })
+		if len(x.recent.list) == 0 && (x.count < 0 || len(s.sets) > maxCounted) {
 			delete(s.sets, prefix)
 		}
 	}
@@ -108,11 +100,10 @@ func (s *Shard) forget() {
 func (s *Shard) Members(key, from string, n int, by *Effects) (page []Pair, more bool, err error) {
 	prefix := MemberPrefix(key)
 	s.mu.Lock()
-	var recent []*entry
+	var list []Pair
 	if x := s.sets[prefix]; x != nil {
-		recent = x.recent
+		list = s.pending(&x.recent, max(from, prefix), "", n, by)
 	}
-	list := s.pending(recent, max(from, prefix), by)
 	s.mu.Unlock()
 	return s.page(list, prefix, max(from, prefix), "", n)
 }
@@ -127,7 +118,7 @@ func (s *Shard) Count(key string) (int, error) {
 	}
 	x := s.set(prefix)
 	n, here := 0, map[string]bool{}
-	for _, e := range x.recent {
+	for _, e := range x.recent.list {
 		if e.ahead() { // others may be forgotten, and here a second time
 			here[e.key] = true
 			n += e.there()

@@ -25,7 +25,7 @@ type Shard struct {
 	held   int      // bytes that kept holds, about
 	hands  []*hand  // free ones
 	whole  bool     // the store has nothing that is not in memory
-	recent []*entry // those that the store may not have as they are, each once; after an undo also others
+	recent recent   // those that the store may not have as they are
 	count  int      // keys there are, also by events in hand; -1: nobody asked yet
 
 	win    *windowed // of a table with windows: what is known of time; nil otherwise
@@ -166,7 +166,7 @@ func (s *Shard) remember(e *entry) {
 		return
 	}
 	e.recent = true
-	s.recent = append(s.recent, e)
+	s.recent.add(e)
 	if s.sets != nil {
 		s.note(e)
 	}
