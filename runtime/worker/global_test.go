@@ -220,6 +220,30 @@ func TestCopyAfterRecoveryThatIsNotNeeded(t *testing.T) {
 	})
 }
 
+// A copy that a recovery took over while it was being read has not all: it is known only once that has ended.
+func TestCopyThatARecoveryTookOver(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := w.sharing()
+		w.rate(0, 100, "1")
+		eventually(t, "it has all", func() bool { return two.has(100, "1") })
+		state := two.worker.current.Load().state
+		for _, key := range state.everywhere() {
+			m := state.mirror(key)
+			m.known.Store(false)
+			gone := &tail{shelf: shelf{key, state}, standby: state.standby, mirror: m, over: true}
+			if err := state.standby.start(t.Context(), []*tail{gone}); err != nil {
+				t.Error(err)
+			}
+			if m.known.Load() || state.shard(key.table, key.partition) != nil {
+				t.Errorf("partition %d is taken for known", key.partition)
+			}
+			state.learn(key)
+		}
+		stopped(one, two)
+	})
+}
+
 // watched is a store; somebody looks at what each batch leaves.
 type watched struct {
 	store.Store

@@ -234,7 +234,9 @@ func (c *standby) start(ctx context.Context, list []*tail) error {
 	if global && err == nil {
 		c.apply()
 		for _, t := range list {
-			c.state.learn(t.key)
+			if !t.over { // else a recovery reads on, and says when it has all
+				c.state.learn(t.key)
+			}
 		}
 	}
 	var bad *changelogError
