@@ -62,7 +62,7 @@ func (w *walker) enter(L *lua.LState) {
 		s = nil
 	}
 	if at := w.table.presently(L)(s, w.shards[0]); at != table.Never {
-		w.next, w.to = w.table.windows.Rows(at)
+		w.next, w.to = table.Rows(w.table.windows.First(at))
 	} else {
 		w.next, w.to = noRows, noRows
 	}

@@ -270,7 +270,8 @@ func (s *Shard) refill() (bool, error) {
 		return false, nil
 	}
 	c.floor = max(c.floor, start)
-	from, to := max(c.before, rowsFrom(start)), rowsFrom(start+1)
+	from, to := Rows(start)
+	from = max(from, c.before)
 	s.mu.Unlock()
 	page, _, err := s.Range(from, to, closingPage, nil)
 	s.mu.Lock()

@@ -64,11 +64,8 @@ func (w *Windows) Starts(at int64) iter.Seq[int64] {
 	}
 }
 
-// Rows is where the rows of the window begin and end that is read at a time: the oldest that it falls into.
-func (w *Windows) Rows(at int64) (from, to string) {
-	start := w.First(at)
-	return rowsFrom(start), rowsFrom(start + 1)
-}
+// Rows is where the rows of the window begin and end that begins at start.
+func Rows(start int64) (from, to string) { return rowsFrom(start), rowsFrom(start + 1) }
 
 // closes is when a window counts nothing any more; expires when it can be forgotten.
 func (w *Windows) closes(start int64) int64 { return w.At(start).End + w.Grace.Milliseconds() }

@@ -151,8 +151,12 @@ func slice(shard *table.Shard, what control.Slicing) (control.Slice, error) {
 	case what.Now && shard.Present() == table.Never:
 		return out, nil
 	case what.Now:
+		start, _, goesOn := table.SplitRow(from) // in that window, although another one may be the present one by now
+		if !goesOn {
+			start = t.Windows.First(shard.Present())
+		}
 		var begin string
-		begin, to = t.Windows.Rows(shard.Present())
+		begin, to = table.Rows(start)
 		from = max(from, begin)
 	}
 	size := 0
