@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -79,10 +80,11 @@ func file(w http.ResponseWriter, r *http.Request, resp *Response) error {
 	return nil
 }
 
-// open opens the file of a response. What is missing or outside of the root is not found.
+// open opens the file of a response. What is missing or outside of the root is not found. It does not wait for who writes into a pipe.
 func open(resp *Response) (*os.File, error) {
+	const how = os.O_RDONLY | syscall.O_NONBLOCK
 	if resp.Root == "" {
-		f, err := os.Open(resp.File)
+		f, err := os.OpenFile(resp.File, how, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, notFound()
 		}
@@ -97,7 +99,7 @@ func open(resp *Response) (*os.File, error) {
 		return nil, fmt.Errorf("answer page: %w", err)
 	}
 	defer func() { _ = root.Close() }()
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, how, 0)
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, notFound() // missing, or a link that leads out
 	}

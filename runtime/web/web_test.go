@@ -256,11 +256,15 @@ func TestFiles(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "secret.txt"), filepath.Join(root, "link.txt")); err != nil {
 		t.Fatal(err)
 	}
+	if err := syscall.Mkfifo(filepath.Join(root, "pipe"), 0o600); err != nil { // to open it would be to wait for who writes
+		t.Fatal(err)
+	}
 	s, _ := server(t, Config{Pages: []*Page{
 		{Pattern: "/static/*", Handle: func(_ context.Context, r *Request) (*Response, error) {
 			return &Response{File: r.Params["*"], Root: root}, nil
 		}},
 		{Pattern: "/whole", Handle: answers(&Response{File: filepath.Join(root, "a.html"), Type: "text/plain"})},
+		{Pattern: "/pipe", Handle: answers(&Response{File: filepath.Join(root, "pipe")})},
 		{Pattern: "/sorry", Handle: answers(&Response{File: "a.html", Root: root, Status: 503})},
 		{Pattern: "/gone", Handle: answers(&Response{File: filepath.Join(root, "nothing")})},
 	}})
@@ -279,6 +283,8 @@ func TestFiles(t *testing.T) {
 		{"GET /static/%2e%2e%2fsecret.txt", "", 404, `{"error":"not found"}`, ""},
 		{"GET /static//etc/passwd", "", 404, `{"error":"not found"}`, ""},
 		{"GET /static/link.txt", "", 404, `{"error":"not found"}`, ""},
+		{"GET /static/pipe", "", 404, `{"error":"not found"}`, ""},
+		{"GET /pipe", "", 404, `{"error":"not found"}`, ""},
 		{"GET /whole", "", 200, "<p>hello</p>", "text/plain"},
 		{"GET /sorry", "", 503, "<p>hello</p>", ""},
 		{"GET /gone", "", 404, `{"error":"not found"}`, ""},
