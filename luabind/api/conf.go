@@ -24,7 +24,7 @@ var settings = []Option{
 	{Name: "web_port", Type: Whole, Max: 65535, Default: "6066", Text: "Port of the web server; 0: any free one."},
 	{Name: "web_bind", Type: String, Default: "'127.0.0.1'", Text: "Address the web server listens on."},
 	{Name: "web_advertise", Type: String, Default: "from web_bind", Text: "Address at which other workers reach this one."},
-	{Name: "web_token", Type: String, Text: "Token that protects the pages of the runtime."},
+	{Name: "web_token", Type: String, Text: "Token that is asked for below /_/ of the web port: of other machines, and of who acts on the worker."},
 	{Name: "web_enabled", Type: Boolean, Default: "true", Text: "Whether there is a web server."},
 	{Name: "loglevel", Type: String, Choices: []string{"debug", "info", "warn", "error"}, Default: "'warn'", Text: "What is logged: debug, info, warn, error."},
 	{Name: "log_format", Type: String, Choices: []string{"auto", "text", "json", "logfmt"}, Default: "'auto'", Text: "How log lines look: auto, text, json, logfmt."},

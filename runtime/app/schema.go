@@ -129,7 +129,7 @@ func webSettings() []Setting {
 			set: func(s *Settings, t string) error { return put(&s.WebBind, t, parseHost) }},
 		{Name: "web_advertise", Kind: "text", Flag: "web-advertise", Meta: "ADDR", Help: "address for other workers (from web-bind)",
 			set: func(s *Settings, t string) error { return put(&s.WebAdvertise, t, parseAdvertise) }},
-		{Name: "web_token", Kind: "text", Secret: true, Help: "Token that protects the pages of the runtime.",
+		{Name: "web_token", Kind: "text", Secret: true, Help: "Token that is asked for below /_/ of the web port: of other machines, and of who acts on the worker.",
 			set: func(s *Settings, t string) error { return put(&s.WebToken, t, anyText) }},
 		{Name: "web_enabled", Kind: "bool", Default: "true", Negated: "without-web", Help: "no web server",
 			set: func(s *Settings, t string) error { return put(&s.WebEnabled, t, ParseBool) }},

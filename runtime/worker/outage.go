@@ -28,6 +28,9 @@ const (
 // errStalled: the broker answers, but stores nothing.
 var errStalled = errors.New("the broker answers, but stores nothing")
 
+// errUnconnected: the start has not come that far; if the broker is not there, that says so.
+var errUnconnected = errors.New("not connected yet")
+
 // outage tells of a broker that cannot be used, and that it can again: the clients behind agents and sends only try again, in silence.
 type outage struct {
 	link   *link
@@ -114,7 +117,7 @@ func (o *outage) waits(now time.Time) time.Duration {
 func (o *outage) look(ctx context.Context) error {
 	begun := time.Now()
 	err := o.link.trouble(ctx, o.waits(begun))
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !errors.Is(err, errUnconnected) {
 		o.saw(err, begun)
 	}
 	return err
@@ -186,7 +189,7 @@ func lost(err error) bool {
 func (l *link) trouble(ctx context.Context, waits time.Duration) error {
 	client := l.client.Load()
 	if client == nil {
-		return errors.New("not connected yet")
+		return errUnconnected
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

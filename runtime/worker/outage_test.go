@@ -63,6 +63,32 @@ func TestFullBrokerShowsAndPasses(t *testing.T) {
 	})
 }
 
+// A worker that is still connecting is not ready, and that is no outage, whoever asks meanwhile.
+func TestConnectingIsNoOutage(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		a := newApp("slow")
+		declare(a, 1, "in")
+		reads(a, "read", "in", each(func(context.Context, *agent.Event) error { return nil }))
+		found := make(chan struct{})
+		r := w.start(a, func(cfg *Config) {
+			cfg.Broker = func(context.Context) (broker.Config, error) { <-found; return w.cfg, nil }
+		})
+		eventually(t, "it runs", func() bool { return r.worker.current.Load() != nil })
+		<-time.After(2 * outageEvery)
+		if err := r.worker.current.Load().brokerUp(); !errors.Is(err, errUnconnected) {
+			t.Errorf("ready before it is connected: %v", err)
+		}
+		close(found)
+		if err := r.operational().stop(); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(r.log.String(), unreachable.begins) {
+			t.Errorf("it says that the broker is out of reach:\n%s", r.log)
+		}
+	})
+}
+
 // A broker that answers but stores nothing, for reasons of its own, is told too.
 func TestStalledSendsShowAndPass(t *testing.T) {
 	t.Parallel()
