@@ -46,7 +46,7 @@ func twoBrokers(t *testing.T) *pair {
 		"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
 		"offsets.topic.replication.factor=1", "offsets.topic.num.partitions=1",
 		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=1",
-		"group.initial.rebalance.delay.ms=0", "broker.session.timeout.ms=2000", "broker.heartbeat.interval.ms=500",
+		"group.initial.rebalance.delay.ms=0", "broker.session.timeout.ms=15000", "broker.heartbeat.interval.ms=500",
 	}
 	p.format("1", cluster, "--standalone", append(common, "process.roles=broker,controller", "node.id=1",
 		fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://%s", p.first, ports[2]), "advertised.listeners=PLAINTEXT://"+p.first))

@@ -147,8 +147,8 @@ func start() error {
 		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=8",
 		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",
 		"group.initial.rebalance.delay.ms=0",
-		"group.min.session.timeout.ms=1000",                                  // a worker that hangs is given up sooner than most people would
-		"broker.session.timeout.ms=2000", "broker.heartbeat.interval.ms=500", // one that was killed is let in again only after this
+		"group.min.session.timeout.ms=1000",                                   // a worker that hangs is given up sooner than most people would
+		"broker.session.timeout.ms=15000", "broker.heartbeat.interval.ms=500", // one that did not get to run for so long creates no topics; one that was killed is let in again only after this
 	}
 	kafka.properties = filepath.Join(kafka.dir, "server.properties")
 	if err := os.WriteFile(kafka.properties, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
