@@ -19,7 +19,7 @@ const (
 	clockRate  = 1000
 
 	repeatClock = time.Minute // after which it is said again although time stands still: whoever has begun to read there meanwhile does not know it
-	recallLast  = 100         // messages by which a sender finds out how far time was in its partition
+	recallLast  = 100         // messages by which it is found out how far time was in a partition
 )
 
 // clocks looks after time in the partitions that agents read, where somebody goes by it.
@@ -288,18 +288,18 @@ func (c *clocks) rest(ctx context.Context, lanes []*lane) {
 	}
 }
 
-// recall lets the clocks of those who send messages on, which are not saved, go on from the last messages of a partition that brings nothing: an earlier worker has settled
-// them. false: these could not be read.
+// recall lets the clocks of which no time was saved, those of who sends messages on and those of an agent that got another name, go on from the last messages of a
+// partition that brings nothing: an earlier worker has settled them. false: these could not be read.
 func (c *clocks) recall(ctx context.Context, client *broker.Client, l *lane) bool {
-	senders := slices.DeleteFunc(slices.Clone(l.procs), func(p *proc) bool {
-		return p.def.Onward == "" || !slices.ContainsFunc(p.clocks, func(k *table.Clock) bool { return k.Time() == table.Never })
+	forgetful := slices.DeleteFunc(slices.Clone(l.procs), func(p *proc) bool {
+		return !slices.ContainsFunc(p.clocks, func(k *table.Clock) bool { return k.Time() == table.Never })
 	})
-	if l.recalled || len(senders) == 0 {
+	if l.recalled || len(forgetful) == 0 {
 		return true
 	}
 	err := client.Read(ctx, broker.Reading{Topic: l.partition.Topic, Partitions: []int32{l.partition.ID}, Last: recallLast}, func(list []topic.Record) error {
 		for i := range list {
-			for _, p := range senders {
+			for _, p := range forgetful {
 				if low, _ := p.Committable(); list[i].Offset < low {
 					p.Recall(&list[i])
 				}
@@ -312,7 +312,7 @@ func (c *clocks) recall(ctx context.Context, client *broker.Client, l *lane) boo
 		return false
 	}
 	l.recalled = true
-	for _, p := range senders {
+	for _, p := range forgetful {
 		for i, k := range p.clocks {
 			p.quiet.base[i] = k.Time()
 		}

@@ -54,6 +54,33 @@ func TestIdleWindowsCloseAfterARestart(t *testing.T) {
 	})
 }
 
+// The same if the agent has another name then, of which no time is saved.
+func TestIdleWindowsCloseAfterTheAgentGotAnotherName(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world) {
+		w.ensure("in", 4)
+		w.ensure("closed", 1)
+		start := time.Now().Truncate(time.Minute).UnixMilli()
+		for round, name := range []string{"count", "tally"} {
+			c, d := counts(minutes(table.EventTime), "renamed", "in")
+			d.Name, c.table.Agents = name, []string{name}
+			r := w.start(c.app).operational()
+			defer r.stop()
+			if round == 1 {
+				break
+			}
+			w.post("in", message{0, "a", start}, message{1, "b", start})
+			w.settled("renamed", 2)
+			if err := r.stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		values, _ := w.closed(2)
+		window := table.Window{Start: start}
+		same(t, "values", values, map[string]int{rowName(0, "a", window): 1, rowName(1, "b", window): 1})
+	})
+}
+
 // The same where messages pass through a topic.
 func TestIdleWindowsBehindATopicCloseAfterARestart(t *testing.T) {
 	t.Parallel()
