@@ -44,6 +44,7 @@ func DialHTTP(ctx context.Context, address string, access Access) (*Client, erro
 		return nil, &Error{Text: fmt.Sprintf("'%s' is not the address of a worker", address), Hint: "expected http://host:6066"}
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil // those of the environment are not for workers, and would be given the token
 	if access.Dial != nil {
 		transport.DialContext = access.Dial
 	}
