@@ -66,6 +66,7 @@ func (b builtin) cobra(s *session) *cobra.Command {
 		for i := range args {
 			args[i] = unguard(args[i])
 		}
+		unguardFlags(c.Flags())
 		if b.plain && s.globals.json { // before the command
 			return s.noJSON(c)
 		}

@@ -95,6 +95,7 @@ func (g *globals) guess(args []string) {
 	g.add(set)
 	// A broken value is told when the command's flags are known.
 	_ = set.Parse(guardNumbers(args))
+	unguardFlags(set)
 }
 
 // layer is what flags say of settings.

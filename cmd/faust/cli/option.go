@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,29 @@ func guardNumbers(args []string) []string {
 }
 
 func unguard(arg string) string { return strings.TrimPrefix(arg, guard) }
+
+// unguardFlags gives flags that take texts what was meant: what follows a flag was guarded like an argument.
+func unguardFlags(set *pflag.FlagSet) {
+	set.Visit(func(f *pflag.Flag) {
+		texts := []string{f.Value.String()}
+		list, several := f.Value.(pflag.SliceValue)
+		if several {
+			texts = list.GetSlice()
+		}
+		if !slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(text, guard) }) {
+			return
+		}
+		for i := range texts {
+			texts[i] = unguard(texts[i])
+		}
+		// They take every text: what does not was refused with its guard.
+		if several {
+			_ = list.Replace(texts)
+		} else {
+			_ = f.Value.Set(texts[0])
+		}
+	})
+}
 
 // optionFlag is an option of an app's command as a flag.
 type optionFlag struct {
@@ -160,6 +184,7 @@ func (s *session) appCommand(c *app.Command) *cobra.Command {
 	flags := addOptions(command.Flags(), c.Options)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		s.usage = s.usageLine(command)
+		unguardFlags(command.Flags())
 		if s.globals.json { // before the command
 			return s.noJSON(command)
 		}
