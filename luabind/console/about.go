@@ -180,7 +180,7 @@ func writeRows(b *strings.Builder, rows []Row, width int) {
 	}
 	label = min(label, max(8, width/3))
 	for _, r := range rows {
-		lines := fold(r.Text, width-label-4)
+		lines := fault.Fold(r.Text, width-label-4)
 		for i, line := range lines {
 			text := ""
 			if i == 0 {
@@ -214,7 +214,7 @@ func members(kind string) (rows []Row) {
 // writeEntry writes what package api says.
 func writeEntry(b *strings.Builder, entry *api.Entry, width int) {
 	b.WriteString(entry.Signature() + "\n")
-	for _, line := range fold(entry.Text, width-2) {
+	for _, line := range fault.Fold(entry.Text, width-2) {
 		b.WriteString("  " + line + "\n")
 	}
 	var rows []Row
@@ -244,23 +244,6 @@ func writeEntry(b *strings.Builder, entry *api.Entry, width int) {
 
 func sentence(kind, text string) string {
 	return strings.Trim(kind+"  "+text, " ")
-}
-
-// fold breaks a text at blanks into lines of at most width columns.
-func fold(text string, width int) []string {
-	width = max(width, 10)
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && fault.Width(line)+1+fault.Width(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
 }
 
 func (e *evaluation) describeFunction(L *lua.LState, b *strings.Builder, steps []step, fn *lua.LFunction) {

@@ -142,3 +142,20 @@ func runeWidth(r rune) int {
 
 // Width is how many columns of a terminal a line of text takes.
 func Width(s string) int { return textWidth(s) }
+
+// Fold breaks a text at blanks into lines of at most so many columns, 10 at least, but not in a word; one blank is as good as several.
+func Fold(text string, columns int) []string {
+	columns = max(columns, 10)
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && Width(line)+1+Width(word) > columns {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}

@@ -139,14 +139,19 @@ func rest(text string, a *args) (from int, ok bool) {
 	return from, from <= len(text)
 }
 
-// regexMatch is re:match(text, start) -> the groups, or the whole match if the pattern has none; one table if groups have names; nil.
-func regexMatch(p *pattern, text string, a *args) []lua.LValue {
+// first takes the start and gives where the first match from there on is, counted from the start; nil: there is none.
+func (p *pattern) first(text string, a *args) (from int, at []int) {
 	from, ok := rest(text, a)
 	a.Done()
 	if !ok {
-		return []lua.LValue{lua.LNil}
+		return 0, nil
 	}
-	at := p.re.FindStringSubmatchIndex(text[from:])
+	return from, p.re.FindStringSubmatchIndex(text[from:])
+}
+
+// regexMatch is re:match(text, start) -> the groups, or the whole match if the pattern has none; one table if groups have names; nil.
+func regexMatch(p *pattern, text string, a *args) []lua.LValue {
+	from, at := p.first(text, a)
 	if at == nil {
 		return []lua.LValue{lua.LNil}
 	}
@@ -155,12 +160,7 @@ func regexMatch(p *pattern, text string, a *args) []lua.LValue {
 
 // regexFind is re:find(text, start) -> the numbers of the first and the last byte, then the groups if the pattern has some; nil.
 func regexFind(p *pattern, text string, a *args) []lua.LValue {
-	from, ok := rest(text, a)
-	a.Done()
-	if !ok {
-		return []lua.LValue{lua.LNil}
-	}
-	at := p.re.FindStringSubmatchIndex(text[from:])
+	from, at := p.first(text, a)
 	if at == nil {
 		return []lua.LValue{lua.LNil}
 	}

@@ -148,15 +148,24 @@ func (a *API) open(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusCreated, control.Opened{ID: o.id})
 }
 
-// eval answers with a stream: what the input prints, as it comes, and at last the result.
-func (a *API) eval(w http.ResponseWriter, r *http.Request) {
-	var in control.Input
-	if !a.input(w, r, &in) {
-		return
+// session reads what a request has, and gives the session that it is for until release is called; nil: the request was answered.
+func (a *API) session(w http.ResponseWriter, r *http.Request, in any) (o *session, release func()) {
+	if !a.input(w, r, in) {
+		return nil, nil
 	}
 	o, release, p := a.sessions.use(params(r)["id"])
 	if p != nil {
 		p.write(w)
+		return nil, nil
+	}
+	return o, release
+}
+
+// eval answers with a stream: what the input prints, as it comes, and at last the result.
+func (a *API) eval(w http.ResponseWriter, r *http.Request) {
+	var in control.Input
+	o, release := a.session(w, r, &in)
+	if o == nil {
 		return
 	}
 	defer release()
@@ -172,12 +181,8 @@ func (a *API) eval(w http.ResponseWriter, r *http.Request) {
 // complete answers with what could stand at the cursor.
 func (a *API) complete(w http.ResponseWriter, r *http.Request) {
 	var in control.Cursor
-	if !a.input(w, r, &in) {
-		return
-	}
-	o, release, p := a.sessions.use(params(r)["id"])
-	if p != nil {
-		p.write(w)
+	o, release := a.session(w, r, &in)
+	if o == nil {
 		return
 	}
 	defer release()

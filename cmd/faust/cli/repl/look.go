@@ -10,6 +10,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
+	"faust/luabind/fault"
 	"faust/runtime/control"
 )
 
@@ -249,11 +250,11 @@ func (r *repl) twoColumns(rows [][]string) string {
 		case row[1] == "":
 		case room < 20: // a narrow screen: the text stands below
 			b.WriteString(row[0] + "\n")
-			for _, l := range fold(row[1], r.screen()-2) {
+			for _, l := range folded(row[1], r.screen()-2) {
 				b.WriteString("  " + l + "\n")
 			}
 		default:
-			for i, l := range fold(row[1], room) {
+			for i, l := range folded(row[1], room) {
 				head := row[0]
 				if i > 0 {
 					head = ""
@@ -265,23 +266,12 @@ func (r *repl) twoColumns(rows [][]string) string {
 	return b.String()
 }
 
-// fold breaks a text at blanks into lines of at most width columns.
-func fold(text string, width int) []string {
+// folded breaks a text that is too wide; another one keeps its blanks.
+func folded(text string, width int) []string {
 	if uniseg.StringWidth(text) <= width {
 		return []string{text}
 	}
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && uniseg.StringWidth(line)+1+uniseg.StringWidth(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
+	return fault.Fold(text, width)
 }
 
 // columns writes a table whose first row has the names of the columns; those in right are numbers. On a screen that is too narrow each row is
