@@ -69,6 +69,7 @@ func (x *exchange) run(ctx context.Context, transport http.RoundTripper) (*reply
 	}
 }
 
+// wait waits for that long; the error is why ctx ended before.
 func wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -46,16 +46,7 @@ func (s *Set) timeSleep(a *args) []lua.LValue {
 		a.Wrong("the duration", a.L.Get(1), "one that is not negative")
 	}
 	s.waits(a)
-	err := s.cfg.VM.Block(a.L, "time.sleep "+d.String(), func(ctx context.Context) error {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	})
+	err := s.cfg.VM.Block(a.L, "time.sleep "+d.String(), func(ctx context.Context) error { return wait(ctx, d) })
 	s.waited(a, err)
 	return nil
 }

@@ -271,8 +271,8 @@ func (g *Group) take(ps []topic.Partition) []topic.Partition {
 	return ps
 }
 
-// barrier ends the delivery of ps: what a running poll has of them is delivered before it returns, nothing after.
-func (g *Group) barrier(ps []topic.Partition) {
+// interrupt ends a running poll, and lets no other one begin until end is called.
+func (g *Group) interrupt() (end func()) {
 	g.mu.Lock()
 	g.barriers++
 	if g.wake != nil {
@@ -280,10 +280,17 @@ func (g *Group) barrier(ps []topic.Partition) {
 	}
 	g.mu.Unlock()
 	g.polling.Lock()
-	defer g.polling.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.barriers--
+	return g.polling.Unlock
+}
+
+// barrier ends the delivery of ps: what a running poll has of them is delivered before it returns, nothing after.
+func (g *Group) barrier(ps []topic.Partition) {
+	defer g.interrupt()()
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, p := range ps {
 		delete(g.fetched, p)
 	}
@@ -420,21 +427,13 @@ func byTopic(ps []topic.Partition) map[string][]int32 {
 // Seek makes fetching of owned partitions go on at the offsets that f gives. f is told what is owned, and runs while no batch is under way and none of that
 // goes: every batch that comes after it begins at the new offset or above. Partitions that are not owned are left alone. It must not be called inside a callback.
 func (g *Group) Seek(f func(owned func(topic.Partition) bool) map[topic.Partition]int64) {
-	g.mu.Lock()
-	g.barriers++
-	if g.wake != nil {
-		g.wake()
-	}
-	g.mu.Unlock()
-	g.polling.Lock()
-	defer g.polling.Unlock()
+	defer g.interrupt()()
 	offsets := f(func(p topic.Partition) bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return g.fetched[p]
 	})
 	g.mu.Lock()
-	g.barriers--
 	set := map[string]map[int32]kgo.EpochOffset{}
 	for p, offset := range offsets {
 		if g.fetched[p] {
