@@ -163,9 +163,9 @@ func (e *Editor) walk(by int) {
 	e.text = text{s: entries[to], at: len(entries[to])}
 }
 
-// ghost is how an earlier input goes on after the one that is typed.
+// ghost is how an earlier input goes on after the one that is typed; nothing once that is done: it would be taken for what was typed.
 func (e *Editor) ghost() string {
-	if !e.Color || e.at != len(e.s) || e.search != nil || e.menu != nil || strings.Contains(e.s, "\n") {
+	if !e.Color || e.screen.last || e.at != len(e.s) || e.search != nil || e.menu != nil || strings.Contains(e.s, "\n") {
 		return ""
 	}
 	return e.History.suggest(e.s)

@@ -374,6 +374,24 @@ func TestHistory(t *testing.T) {
 	})
 }
 
+// TestSuggestionGoes: what was suggested and not taken is not on the screen once the input is done, where it would look like what was typed.
+func TestSuggestionGoes(t *testing.T) {
+	for name, k := range map[string]string{"enter": "\r", "^C": "\x03"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := begin(t, 40, 10, func(e *Editor) { e.Color = true })
+				if err := s.e.History.Add("print(2)"); err != nil {
+					t.Fatal(err)
+				}
+				s.press("pr")
+				s.shows(">> pr|int(2)")
+				s.press(k)
+				s.shows(">> pr\n|")
+			})
+		})
+	}
+}
+
 func TestHistoryFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "faust", "history", "shop")
 	h, err := OpenHistory(file)
