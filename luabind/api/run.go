@@ -30,7 +30,7 @@ end)`,
 	},
 	{
 		Name: "app.crontab", Kind: Function,
-		Params: []Param{{Name: "schedule", Type: String, Text: "the schedule: minute hour day month weekday"}, optional, last("", "what it does")},
+		Params: []Param{{Name: "schedule", Type: String, Text: "the schedule: minute hour day month weekday, and perhaps seconds behind them"}, optional, last("", "what it does")},
 		Options: []Option{
 			{Name: "tz", Type: String, Default: "app.conf.timezone", Text: "The time zone of the schedule, such as 'Europe/Oslo'."},
 			nameOption, leaderOption,
