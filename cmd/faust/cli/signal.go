@@ -19,8 +19,13 @@ type interrupts struct {
 	pending func() []string // what a stop waits for, asked from time to time; nil: somebody else calls show
 	mu      sync.Mutex
 	first   syscall.Signal // 0: none yet
+	at      time.Time      // when it came
 	waiting []string
 }
+
+// echo is how long after a signal another one is the same wish, sent twice: timeout and other programs stop a process and, at the same
+// moment, the group that it is in. A person is not that quick.
+const echo = 100 * time.Millisecond
 
 // patience is how long a stop may take before it is said what it waits for.
 const patience = 2 * time.Second
@@ -75,8 +80,11 @@ func (i *interrupts) handle(sig syscall.Signal, cancel context.CancelFunc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.first == 0 {
-		i.first = sig
+		i.first, i.at = sig, time.Now()
 		cancel()
+		return
+	}
+	if time.Since(i.at) < echo {
 		return
 	}
 	text := "stopped at once"
