@@ -173,7 +173,7 @@ func TestErrors(t *testing.T) {
  1 | local t = {}
  2 | t.a.b = 1
    | ^^^`,
-		"1 + #nil", `error: cannot take the length: one side is nil
+		"1 + #nil", `error: cannot take the length: the value is nil
   --> console[3]:1:6
    |
  1 | 1 + #nil

@@ -68,9 +68,9 @@ func (s *site) operands(e *Error, what string, bad []subject, known func() []str
 		} else if x.text == "" && x.value == lua.LNil {
 			part = "a value is nil"
 		} else if x.node != nil && x.node.kind == tableNode {
-			part = "one side is a table"
+			part = s.side() + " is a table"
 		} else if x.node != nil && x.node.kind == otherNode {
-			part = "one side is " + x.text
+			part = s.side() + " is " + x.text
 		}
 		parts = append(parts, part)
 	}
@@ -87,6 +87,14 @@ func (s *site) operands(e *Error, what string, bad []subject, known func() []str
 	if s.node != nil && e.Place.Column == 0 {
 		e.Place = s.tree.nodePlace(s.node)
 	}
+}
+
+// side is what an operand without a name is called: # and - have one only.
+func (s *site) side() string {
+	if s.node != nil && len(s.node.kids) == 1 {
+		return "the value"
+	}
+	return "one side"
 }
 
 // joining explains .. with something that is neither string nor number.

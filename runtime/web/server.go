@@ -118,9 +118,12 @@ func (e *PortError) Taken() bool { return errors.Is(e.Err, syscall.EADDRINUSE) }
 func (e *PortError) Error() string {
 	why := e.Err.Error()
 	var system *os.SyscallError
+	var name *net.DNSError
 	switch {
 	case e.Taken():
 		why = "the port is taken"
+	case errors.As(e.Err, &name) && name.IsNotFound:
+		why = "the host name is not known"
 	case errors.As(e.Err, &system):
 		why = system.Err.Error()
 	}

@@ -375,6 +375,11 @@ func TestPorts(t *testing.T) {
 	if _, err := Open(Config{Port: 6066, Listen: func(string, string) (net.Listener, error) { return nil, refused }}); !errors.Is(err, refused) {
 		t.Error(err)
 	}
+	unknown := &net.OpError{Op: "listen", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "shop", Server: "10.0.0.53:53", IsNotFound: true}}
+	_, err := Open(Config{Bind: "shop", Port: 6066, Listen: func(string, string) (net.Listener, error) { return nil, unknown }})
+	if err == nil || err.Error() != "web server on shop:6066: the host name is not known" {
+		t.Error(err)
+	}
 	if _, err := Open(Config{Pages: []*Page{{Pattern: "x"}}}); err == nil {
 		t.Error("pages are not checked")
 	}
