@@ -224,6 +224,12 @@ func TestSuggest(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}
+	both := []string{"Order", "orders", "Payment", "payments"} // a record and its topic
+	for name, want := range map[string]string{"ordes": "orders", "oders": "orders", "Ordes": "Order", "paymens": "payments", "Paymens": "Payment", "Payent": "Payment"} {
+		if got := Suggest(name, both); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
 	if got := Suggest("agent", []string{"agent"}); got != "" {
 		t.Errorf("a name suggests itself: %q", got)
 	}

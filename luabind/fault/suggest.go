@@ -26,8 +26,8 @@ type rank struct {
 	distance int // edits, in halves: what differs in case or separators only counts less
 	letters  int // 0: the same letters in another order
 	prefix   int // negated length of the common prefix
+	exact    int // edits with case and separators: orders is a topic, Order its record
 	length   int // difference of the lengths
-	exact    int // edits with case and separators
 }
 
 func (r rank) before(o rank, name, other string) bool {
@@ -38,10 +38,10 @@ func (r rank) before(o rank, name, other string) bool {
 		return r.letters < o.letters
 	case r.prefix != o.prefix:
 		return r.prefix < o.prefix
-	case r.length != o.length:
-		return r.length < o.length
 	case r.exact != o.exact:
 		return r.exact < o.exact
+	case r.length != o.length:
+		return r.length < o.length
 	}
 	return name < other
 }
