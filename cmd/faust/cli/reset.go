@@ -20,7 +20,8 @@ func (s *session) resetCommand() builtin {
 			set.BoolVar(&local, "local", false, "only what this data directory has of tables; a worker reads it from the changelogs again")
 		},
 		long: `Deleted are the changelogs of tables, the topics that group_by sends on through, the offsets of the app's group, and what the data directory has of tables. The topics that agents read, agents' own
-topics and dead letters stay. The next worker begins where auto_offset_reset says, as a new app does.
+topics and dead letters stay. The next worker begins where auto_offset_reset says, as a new app does. What dlq replay sent back is in its topic
+twice, and is processed twice then; the app's next version processes it once.
 
 No worker of the app may run. The data directories of other machines keep what they have of tables, which is refused there as it is of the old changelogs: reset --local deletes it.`,
 		example: "reset --dry-run\nreset --yes",
