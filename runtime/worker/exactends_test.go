@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -126,7 +127,7 @@ func TestLostEnds(t *testing.T) {
 		w.produce("in", 4, 100, 100)
 		w.settled("sums", 200)
 		eventually(t, "it is told", func() bool { return strings.Contains(r.log.String(), "it was ended once more") })
-		same(t, "in the worker", heldBy(t, r, def), want(200))
+		eventually(t, "it is in the worker", func() bool { return maps.Equal(heldBy(t, r, def), want(200)) }) // the partitions may just be taken up anew
 		same(t, "in the changelog", w.totals("sums-totals-changelog"), want(200))
 		if err := r.stop(); err != nil {
 			t.Error(err)
