@@ -314,10 +314,13 @@ func TestStandbyWarmsUp(t *testing.T) {
 					p.stores[1] = store.NewMemory()
 				}
 				slow := &gate{Store: p.stores[1], first: 1, opens: make(chan struct{})}
+				if wiped {
+					slow.free = 4 // the copies begin, all under one lock
+				}
 				b, def := copiedApp(1)
 				p.defs[1] = def
 				p.two = w.start(b, func(c *Config) { c.Store = slow })
-				eventually(t, "it warms up", func() bool { return slow.came.Load() > 0 })
+				eventually(t, "it warms up", func() bool { return slow.came.Load() > slow.free })
 				w.produce("in", 4, 2000, 1000)
 				w.settled("sums", 3000)
 				if n := len(p.two.shards(def)); n > 0 {

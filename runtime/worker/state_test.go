@@ -375,16 +375,17 @@ func TestTableOfTwoTopics(t *testing.T) {
 	})
 }
 
-// gate is a store of which the first batches wait until it opens.
+// gate is a store of which the first batches after some wait until it opens.
 type gate struct {
 	store.Store
-	first int32
+	free  int32 // that do not wait
+	first int32 // that do, after these
 	opens chan struct{}
 	came  atomic.Int32
 }
 
 func (g *gate) Apply(b *store.Batch) error {
-	if g.came.Add(1) <= g.first {
+	if n := g.came.Add(1) - g.free; n > 0 && n <= g.first {
 		<-g.opens
 	}
 	return g.Store.Apply(b)
