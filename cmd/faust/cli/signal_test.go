@@ -27,7 +27,7 @@ func TestSignalTwice(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			i := &interrupts{session: &session{Process: Process{Stderr: io.Discard}}}
 			i.handle(syscall.SIGTERM, cancel)
-			time.Sleep(tests[name].pause)
+			<-time.After(tests[name].pause)
 			i.handle(syscall.SIGTERM, cancel)
 			if ctx.Err() == nil {
 				t.Error("the context goes on")
