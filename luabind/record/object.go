@@ -48,7 +48,11 @@ func (s *Schema) NewObject() *Object {
 func (o *Object) Reset(raw []byte) error {
 	o.raw, o.dirty, o.opened, o.borrowed = raw, false, false, true
 	clear(o.slots)
-	clear(o.vals)
+	for i, v := range o.vals {
+		if v != nil { // clear would be dearer: it asks the garbage collector first
+			o.vals[i] = nil
+		}
+	}
 	end, p := o.schema.scan(raw, skipSpace(raw, 0), o.slots, 0)
 	if p == nil {
 		if end = skipSpace(raw, end); end < len(raw) {

@@ -25,7 +25,7 @@ type slot struct {
 }
 
 // scan checks the object at b[i] against the record type, whole and deep, so that nothing can fail when a field is read later, and
-// fills slots (one per field, zeroed). It first expects the declared fields in their order, each as "name": without spaces.
+// fills slots (one per field, zeroed).
 func (s *Schema) scan(b []byte, i int, slots []slot, depth int) (int, *problem) {
 	if i >= len(b) || b[i] != '{' {
 		return 0, s.notObject(b, i, depth)
@@ -35,30 +35,14 @@ func (s *Schema) scan(b []byte, i int, slots []slot, depth int) (int, *problem) 
 		return 0, p
 	}
 	for next := 0; !closed; {
-		f := -1
-		if next < len(s.fields) {
-			if token := s.fields[next].token; len(b)-i >= len(token) && string(b[i:i+len(token)]) == string(token) {
-				f = next
-				i += len(token)
-				if i < len(b) && b[i] <= ' ' {
-					i = skipSpace(b, i)
-				}
-			}
-		}
-		if f < 0 {
-			if f, i, p = s.scanName(b, i); p != nil {
-				return 0, p
-			}
-		}
-		if f < 0 {
-			i, _, p = skipValue(b, i, depth+1)
-		} else {
-			i, p = s.scanField(b, i, f, &slots[f], depth)
-			next = f + 1
+		field, end, p := s.run(b, i, next, slots, depth)
+		if field == next && p == nil {
+			field, end, p = s.scanMember(b, i, next, slots, depth)
 		}
 		if p != nil {
 			return 0, p
 		}
+		next, i = field, end
 		switch {
 		case i < len(b) && b[i] == '}':
 			i++
@@ -72,6 +56,20 @@ func (s *Schema) scan(b []byte, i int, slots []slot, depth int) (int, *problem) 
 		}
 	}
 	return i, s.complete(slots)
+}
+
+// scanMember checks the member whose name is at b[i] and gives the field that is expected after it and the place after its value.
+func (s *Schema) scanMember(b []byte, i, next int, slots []slot, depth int) (after, end int, p *problem) {
+	f, i, p := s.scanName(b, i)
+	switch {
+	case p != nil:
+	case f < 0:
+		i, _, p = skipValue(b, i, depth+1)
+	default:
+		i, p = s.scanField(b, i, f, &slots[f], depth)
+		next = f + 1
+	}
+	return next, i, p
 }
 
 // complete checks that the required fields are there. A null that may not be one was refused before.
@@ -121,24 +119,6 @@ func (s *Schema) scanField(b []byte, i, f int, slot *slot, depth int) (int, *pro
 	start := i
 	var kind jsonKind
 	var p *problem
-	switch { // the common ones without detour
-	case field.typ.kind == kString && i < len(b) && b[i] == '"' && field.typ.choices == nil:
-		end, kind, p := scanString(b, i+1)
-		if p != nil {
-			return 0, p
-		}
-		slot.off, slot.end, slot.kind = uint32(i+1), uint32(end), kind
-		return end + 1, nil
-	case field.typ.kind == kFloat && isDigit(b, i) && field.typ.limits == nil && field.typ.choices == nil:
-		end, kind, p := scanNumber(b, i)
-		if p != nil {
-			return 0, p
-		}
-		if kind != jExponent && end-i < maxPlain {
-			slot.off, slot.end, slot.kind = uint32(i), uint32(end), kind
-			return end, nil
-		}
-	}
 	if i, kind, p = s.reg.scanTyped(field.typ, b, i, depth+1, field.def != nil); p != nil {
 		return 0, p.in(field.name)
 	}

@@ -37,6 +37,7 @@ type field struct {
 	typ      *typ
 	def      lua.LValue // nil: none
 	required bool
+	quick    quick
 	stat     internStat
 }
 
@@ -107,6 +108,7 @@ func (s *Schema) declare(key, v lua.LValue) error {
 			return err
 		}
 	}
+	f.quick = f.typ.quick()
 	f.required = !f.typ.optional && f.def == nil
 	shown.Type, shown.Required = f.typ.String(), f.required
 	s.index[f.name] = len(s.fields)

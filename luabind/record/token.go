@@ -45,12 +45,8 @@ func skipSpace(b []byte, i int) int {
 func scanString(b []byte, i int) (end int, kind jsonKind, p *problem) {
 	kind = jString
 	for {
-		// Eight bytes at a time as long as they are plain: the lowest high bit of m marks the first byte that is a quote, a backslash,
-		// a control character or not ASCII.
-		for i+8 <= len(b) {
-			w := binary.LittleEndian.Uint64(b[i:])
-			m := ((w - ones*0x20) | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | w) & highs
-			if m != 0 {
+		for i+8 <= len(b) { // eight bytes at a time as long as they are plain
+			if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
 				i += bits.TrailingZeros64(m) >> 3
 				break
 			}
