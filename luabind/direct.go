@@ -74,11 +74,11 @@ type loop struct {
 	body   *body
 	schema *record.Schema
 	fields []int          // numbers of the fields that are loop variables, -1: there is none of that name
-	sends  []lua.LValue   // that are loop variables
+	ready  []lua.LValue   // what sends and adds, as loop variables
 	object *record.Object // nil: none yet
 }
 
-// each is (site, stream, topics and types of the sends) -> iterator.
+// each is (site, stream, topics and types of the sends, tables of the additions) -> iterator.
 func (c *changed) each(L *lua.LState) int {
 	s, _ := as[*stream](L.Get(2))
 	schema, _ := record.CodecSchema(s.body.agent.val)
@@ -88,7 +88,10 @@ func (c *changed) each(L *lua.LState) int {
 		l.fields = append(l.fields, schema.Index(name))
 	}
 	for i, n := range site.Sends {
-		l.sends = append(l.sends, c.sender(c.sites[n].Site, L.Get(3+2*i), L.Get(4+2*i), schema))
+		l.ready = append(l.ready, c.sender(c.sites[n].Site, L.Get(3+2*i), L.Get(4+2*i), schema))
+	}
+	for i, n := range site.Adds {
+		l.ready = append(l.ready, l.adder(c.sites[n].Own, L.Get(3+2*len(site.Sends)+i)))
 	}
 	L.Push(L.NewFunction(l.next))
 	return 1
@@ -150,10 +153,10 @@ func (l *loop) next(L *lua.LState) int {
 				L.Push(l.object.Field(i))
 			}
 		}
-		for _, send := range l.sends {
-			L.Push(send)
+		for _, f := range l.ready {
+			L.Push(f)
 		}
-		return 1 + len(l.fields) + len(l.sends)
+		return 1 + len(l.fields) + len(l.ready)
 	}
 }
 

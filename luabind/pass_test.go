@@ -274,13 +274,7 @@ func (g *passGen) stmt() {
 	case 31:
 		g.emit("do if %s then return %s end end", g.pick(w+".id == 3", w+".ok"), g.pick("", w))
 	case 32, 33, 34, 35, 36:
-		t := g.pick("kt", "kt", "kt", "kf", "half", "kd", "plainly", "nothing", w)
-		k := g.pick("."+g.pick("a", "b", "keys"), "["+w+".name]", "["+w+".name]", "["+w+".id]", "[x]", "['a']", "["+g.expr(1)+"]")
-		other := t + k
-		if g.Intn(10) == 0 {
-			other = g.pick("kt.a", "kf"+k, w+".id")
-		}
-		g.emit("%s%s = %s %s %s", t, k, other, g.pick("+", "+", "+", "+", "-", ".."), g.pick("1", "seven", w+".id", w+".id", w+".f", w+".price", w+".zzz", "two(1)", g.expr(1)))
+		g.sum(w, "["+g.expr(1)+"]", g.expr(1), "two(1)")
 	case 37:
 		t := g.pick("kt", "kd", "kf", "half")
 		g.emit("print(#%s) for k, v in pairs(%s) do print(k, inspect(v)) %s end", t, t, g.pick("", t+"[k] = nil", "if "+w+".ok then "+t+"[k] = v end"))
@@ -292,6 +286,36 @@ func (g *passGen) stmt() {
 		g.emit("print(inspect(%s))", g.pick("kt.a", "kd.a", "kd["+w+".name]", "kt:add('a', "+g.expr(1)+")", "kt:get('b')", "kd:update('a', function(v) v.n = "+w+".id return v end)", "kt:has("+w+".name)", "half["+w+".name]"))
 	default:
 		g.emit("print(%s)", g.expr(0))
+	}
+}
+
+// sum adds to a table, mostly; odd is a key, and odds are what is added, that are not often there.
+func (g *passGen) sum(w, odd string, odds ...string) {
+	t := g.pick("kt", "kt", "kt", "kf", "half", "kd", "plainly", "nothing", w)
+	k := g.pick("."+g.pick("a", "b", "keys"), "["+w+".name]", "["+w+".name]", "["+w+".id]", "[x]", "['a']", odd)
+	other := t + k
+	if g.Intn(10) == 0 {
+		other = g.pick("kt.a", "kf"+k, w+".id")
+	}
+	g.emit("%s%s = %s %s %s", t, k, other, g.pick("+", "+", "+", "+", "-", ".."), g.pick(append(odds, "1", "seven", w+".id", w+".id", w+".f", w+".price", w+".zzz")...))
+}
+
+// sums is a body that only reads the record.
+func (g *passGen) sums(w string) {
+	g.emit("kt.a, kf.a = kt.a, kf.a") // the first use of a table is never short
+	for range 1 + g.Intn(7) {
+		switch g.Intn(8) {
+		case 0:
+			g.emit("print(%s.id, inspect(%s.%s))", w, w, g.field())
+		case 1:
+			g.emit("if %s.id %% 2 == 0 then", w)
+			g.sum(w, "["+w+".sub.y]", w+".sub.x")
+			g.emit("end")
+		case 2:
+			g.emit("print(pcall(function() %s = %s + 1 end))", "kt.a", "kt.a")
+		default:
+			g.sum(w, "["+w+".name:upper()]", w+".big", "-1.5")
+		}
 	}
 }
 
@@ -308,7 +332,11 @@ func (g *passGen) loop() {
 		g.emit("local s2 = stream%s", g.pick("", ":map(function(x) return x end)", ":items()"))
 	}
 	g.emit("for %s in %s do do", v, from)
-	g.block(6)
+	if g.Intn(4) == 0 {
+		g.sums(v)
+	} else {
+		g.block(6)
+	}
 	g.emit("end ::continue:: end")
 	g.inLoop, g.vars = loop, g.vars[:vars]
 }

@@ -21,21 +21,63 @@ func added(L *lua.LState) (t *tableObject, sum float64, ok bool) {
 	t, ok = as[*tableObject](L.Get(1))
 	key, isText := L.Get(2).(lua.LString)
 	n, isNumber := L.Get(3).(lua.LNumber)
-	if !ok || !isText || !isNumber || !t.rawKeys || t.def.Sets || t.windows != nil || len(key) > shortKey {
+	if !ok || !isText || !isNumber || !t.sums() {
 		return nil, 0, false
 	}
 	sum, ok = t.addTo(string(key), float64(n))
 	return t, sum, ok
 }
 
-// addTo adds to a number in the partition of the event in hand, and gives the sum.
+// sums tells whether keys that are texts may have sums.
+func (t *tableObject) sums() bool { return t.rawKeys && !t.def.Sets && t.windows == nil }
+
+// adder adds to a table, as a variable of a loop: a field of the record to what another field of it has as a key.
+type adder struct {
+	loop  *loop
+	table *tableObject
+	key   int
+	more  int // -1: an argument
+}
+
+// adder makes what adds to t; false: it never could.
+func (l *loop) adder(own []string, t lua.LValue) lua.LValue {
+	a := &adder{loop: l, key: l.schema.Index(own[0]), more: -1}
+	a.table, _ = as[*tableObject](t)
+	if own[1] != "" {
+		if a.more = l.schema.Index(own[1]); a.more < 0 {
+			return lua.LFalse
+		}
+	}
+	if a.table == nil || !a.table.sums() || a.key < 0 {
+		return lua.LFalse
+	}
+	return &lua.LFunction{IsG: true, Env: l.d.b.vm.Globals(), GFunction: a.add}
+}
+
+// add is ([e]) -> bool.
+func (a *adder) add(L *lua.LState) int {
+	n, isNumber := 0.0, false
+	if a.more >= 0 {
+		n, isNumber = a.loop.object.Number(a.more)
+	} else if e, ok := L.Get(1).(lua.LNumber); ok {
+		n, isNumber = float64(e), true
+	}
+	key, ok := a.loop.object.Text(a.key)
+	if ok = ok && isNumber; ok {
+		_, ok = a.table.addTo(key, n)
+	}
+	L.Push(lua.LBool(ok))
+	return 1
+}
+
+// addTo adds to a number in the partition of the event in hand, and gives the sum. The key may be a part of something large.
 func (t *tableObject) addTo(key string, n float64) (sum float64, ok bool) {
 	h, ok := t.b.hand()
-	if !ok || t.n >= len(h.body.seats) {
+	if !ok || t.n >= len(h.body.seats) || len(key) > shortKey {
 		return 0, false
 	}
 	s := &h.body.seats[t.n]
-	if s.shard == nil || !s.owns(key) {
+	if s.shard == nil || !s.has(key) {
 		return 0, false
 	}
 	if len(s.body.kept) > 0 && s.body.kept[keptKey{t, key}] != nil {

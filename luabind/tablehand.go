@@ -55,14 +55,19 @@ func newEffects() agent.Effects { return &table.Effects{} }
 
 // owns tells whether a key belongs to the partition.
 func (s *seat) owns(key string) bool {
-	if s.table.def.Anywhere || key == s.checked && key != "" {
+	if key == s.checked && key != "" {
 		return true
 	}
-	if s.home(key) != s.body.src.Partition().ID {
+	if !s.has(key) {
 		return false
 	}
 	s.checked = key
 	return true
+}
+
+// has is owns without remembering the key.
+func (s *seat) has(key string) bool {
+	return s.table.def.Anywhere || s.home(key) == s.body.src.Partition().ID
 }
 
 // home is the partition that a key belongs to.

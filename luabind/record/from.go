@@ -1,6 +1,8 @@
 package record
 
 import (
+	"unsafe"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -67,6 +69,33 @@ func shortest(text []byte, kind jsonKind) bool {
 		}
 	}
 	return false
+}
+
+// Text gives field i as it lies in the message, if it is a string without escapes there that was not assigned: without a copy, so whoever keeps
+// it keeps the message's bytes.
+func (o *Object) Text(i int) (string, bool) {
+	slot := &o.slots[i]
+	if slot.kind != jString || slot.set || o.schema.fields[i].typ.kind != kString {
+		return "", false
+	}
+	text := o.raw[slot.off:slot.end]
+	return unsafe.String(unsafe.SliceData(text), len(text)), true
+}
+
+// Number gives field i, if it is in the message, was not assigned, and becomes a Lua number.
+func (o *Object) Number(i int) (n float64, ok bool) {
+	slot := &o.slots[i]
+	if slot.set || !slot.kind.number() {
+		return 0, false
+	}
+	switch text := o.raw[slot.off:slot.end]; o.schema.fields[i].typ.kind {
+	case kFloat:
+		return parseFloat(text)
+	case kInt:
+		whole, ok := parseInt(text, slot.kind)
+		return float64(whole), ok && safe(whole)
+	}
+	return 0, false
 }
 
 // EncodeField appends field n of o as codec c encodes its value; nil: the field is absent, or c gives nothing for its value.

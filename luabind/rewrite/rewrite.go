@@ -29,22 +29,21 @@
 //
 // becomes if not (add)(t, k, e) then t[k] = t[k] + e end, provided that k is a name, a constant or a field w.x, and e a number, a local of the chunk that is never
 // assigned, or a field w.x that became a loop variable. (add) does it if t is a table and all is as usual; else it does nothing, raises nothing, and the form as
-// written finds out what is wrong.
+// written finds out what is wrong. In the body of a direct loop that only reads w, with k = w.x, (each) is given t and gives, as a further loop variable (add n), what adds
+// to it: the key, and e if it is w.y, are taken from the record without becoming Lua values, and the statement becomes
+// if not ((add n) and (add n)(e)) then t[k] = t[k] + e end.
 //
 // The names in brackets are locals of an outer function around the chunk; no script can spell them. Each new node has the lines of the
 // node that it stands for, and with them the marks of it (fault.Adopt), so that errors name what they would have named.
 package rewrite
 
-import (
-	"strconv"
-
-	"github.com/yuin/gopher-lua/ast"
-)
+import "github.com/yuin/gopher-lua/ast"
 
 // The hidden functions that a rewritten chunk is given, in the order of its outer function's arguments.
 const (
 	IsStream = "(stream)" // (x) -> bool: a stream whose records can be iterated directly
-	Each     = "(each)"   // (site, stream, t and O or nil of each of Site.Sends) -> iterator giving the record, Site.Fields, and Site.Sends as functions
+	// (site, stream, t and O or nil of each of Site.Sends, t of each of Site.Adds) -> iterator giving the record, Site.Fields, and Site.Sends and Site.Adds as functions
+	Each     = "(each)"
 	Keep     = "(keep)"   // (w) -> w, which is used again by nobody else from now on
 	Direct   = "(direct)" // (site, t, O or nil, w or nil) -> bool: t is a topic, O the record type it wants, w a record with the fields of Site.Own
 	Send     = "(send)"   // (site, t, O or nil[, w], values in a row that are not in Site.Own) -> true: the literal is wrong, nothing was sent
@@ -59,7 +58,8 @@ var Hidden = [...]string{IsStream, Each, Keep, Direct, Send, Fail, IsRecord, Mak
 
 const (
 	maxFields = 12   // loop variables that a loop may get for fields,
-	maxSends  = 4    // and for sends
+	maxSends  = 4    // and for sends,
+	maxAdds   = 4    // and for additions
 	maxBody   = 3000 // nodes of a loop body that may be doubled
 	maxNested = 4    // literals inside each other: each level doubles what is below it
 )
@@ -68,10 +68,13 @@ const (
 type Site struct {
 	Fields []string // of a loop: fields read as loop variables; of a send: names in its table, in order; of a literal: its names
 	Record []string // of a send whose value is a literal O{...}: the literal's names
-	Own    []string // of a send in a loop: for each value in a row the field of w that it is, or ""; nil: none is
+	// Of a send in a loop: for each value in a row the field of w that it is, or ""; nil: none is. Of an addition that is a loop variable: the same of key and e.
+	Own []string
 	// Of a loop: the sites of the sends that are its variables: ([w,] values in a row that are not in Site.Own) -> what (send) gives; false if (direct)
 	// would be, or the record is null.
 	Sends []int
+	// Of a loop: the sites of the additions that are its variables: ([e unless in Site.Own]) -> what (add) gives; false if it never would do anything, or the record is null.
+	Adds []int
 }
 
 // Pass rewrites one chunk and has its sites afterwards. It is not for concurrent use.
@@ -336,159 +339,3 @@ func fieldOf(e ast.Expr, w string) (string, bool) {
 	}
 	return name.Value, name.Value != ""
 }
-
-// loop rewrites for w in name do ... end; nil if it has to stay as it is.
-func (p *Pass) loop(s *ast.GenericForStmt) ast.Stmt {
-	if len(s.Names) != 1 || len(s.Exprs) != 1 || nodes(s) > maxBody {
-		return nil
-	}
-	stream, ok := s.Exprs[0].(*ast.IdentExpr)
-	if !ok {
-		return nil
-	}
-	w := s.Names[0]
-	use := study(s.Stmts, w)
-	if use.captured || use.declared || use.assigned || w == stream.Value {
-		return nil
-	}
-	fields := use.fields
-	if use.bare || use.written || len(fields) > maxFields {
-		fields = nil
-	}
-	direct := clone(s).(*ast.GenericForStmt)
-	n := len(p.Sites)
-	site := p.site(Site{})
-	in := &loopBody{pass: p, w: w, fields: fields, pure: !use.bare && !use.written, used: map[string]bool{}}
-	direct.Stmts = in.body(direct.Stmts)
-	direct.Exprs = []ast.Expr{call(Each, stream, append([]ast.Expr{site, ident(stream.Value, stream)}, in.receivers...)...)}
-	for _, f := range in.fields {
-		direct.Names = append(direct.Names, variable(w, f))
-	}
-	for _, s := range in.sends {
-		direct.Names = append(direct.Names, sender(s))
-	}
-	p.Sites[n].Fields, p.Sites[n].Sends = in.fields, in.sends
-	s.Stmts = p.block(s.Stmts)
-	choose := &ast.IfStmt{
-		Condition: call(IsStream, stream, ident(stream.Value, stream)),
-		Then:      []ast.Stmt{direct},
-		Else:      []ast.Stmt{s},
-	}
-	at(choose, s)
-	return choose
-}
-
-// loopBody walks the body of a direct loop, whose variable w is a record that is used again.
-type loopBody struct {
-	pass    *Pass
-	w       string
-	fields  []string // that may become loop variables
-	used    map[string]bool
-	pure    bool       // w is only read
-	written []ast.Stmt // the sends as written, beside the direct ones
-
-	sends     []int      // sites that became loop variables
-	receivers []ast.Expr // topic and record type of each
-}
-
-// send makes the send at a site a loop variable and gives its name.
-func (b *loopBody) send(site int, t *ast.IdentExpr, typ ast.Expr) string {
-	b.sends = append(b.sends, site)
-	b.receivers = append(b.receivers, clone(t).(ast.Expr), clone(typ).(ast.Expr))
-	return sender(site)
-}
-
-// body rewrites the body; fields are those that became loop variables then.
-func (b *loopBody) body(stmts []ast.Stmt) []ast.Stmt {
-	stmts = b.block(stmts)
-	var fields []string
-	for _, f := range b.fields {
-		if b.used[f] {
-			fields = append(fields, f)
-		}
-	}
-	b.fields = fields
-	b.reads(b.written)
-	return stmts
-}
-
-func (b *loopBody) block(stmts []ast.Stmt) []ast.Stmt {
-	for i, s := range stmts {
-		if call, ok := s.(*ast.FuncCallStmt); ok {
-			if choose := b.pass.send(call, b); choose != nil {
-				b.written = append(b.written, choose.Else...)
-				stmts[i] = choose
-				continue
-			}
-		}
-		switch s := s.(type) {
-		case *ast.LocalAssignStmt:
-			b.pass.literals(s.Exprs, len(s.Names))
-		case *ast.AssignStmt:
-			if choose := b.pass.add(s, b); choose != nil {
-				stmts[i] = choose
-			}
-			b.pass.literals(s.Rhs, len(s.Lhs))
-			for _, l := range s.Lhs { // w.x = v keeps its target; the index in w[i] = v may read w
-				if get, ok := l.(*ast.AttrGetExpr); ok && isIdent(get.Object, b.w) {
-					get.Key = b.expr(get.Key)
-				} else {
-					eachExpr(l, childFuncs{block: b.block, expr: b.expr})
-				}
-			}
-			for j, r := range s.Rhs {
-				s.Rhs[j] = b.expr(r)
-			}
-			continue
-		}
-		eachChild(s, childFuncs{block: b.block, expr: b.expr})
-	}
-	return stmts
-}
-
-// reads rewrites the reads of w in statements whose bare uses are kept already.
-func (b *loopBody) reads(stmts []ast.Stmt) []ast.Stmt {
-	for _, s := range stmts {
-		eachChild(s, childFuncs{block: b.reads, expr: b.expr})
-	}
-	return stmts
-}
-
-func (b *loopBody) expr(e ast.Expr) ast.Expr {
-	switch e := e.(type) {
-	case *ast.IdentExpr:
-		if e.Value == b.w {
-			return call(Keep, e, e)
-		}
-	case *ast.AttrGetExpr:
-		if !isIdent(e.Object, b.w) {
-			break
-		}
-		e.Key = b.expr(e.Key)
-		if name, ok := e.Key.(*ast.StringExpr); ok && contains(b.fields, name.Value) {
-			b.used[name.Value] = true
-			either := &ast.LogicalOpExpr{Operator: "or", Lhs: ident(variable(b.w, name.Value), e), Rhs: e}
-			at(either, e)
-			return either
-		}
-		return e
-	case *ast.FuncCallExpr:
-		if e.Func != nil && isIdent(e.Func, Keep) {
-			return e
-		}
-	case *ast.TableExpr:
-		for _, f := range e.Fields {
-			if f.Key != nil {
-				f.Value = b.pass.literal(f.Value)
-			}
-		}
-	}
-	eachExpr(e, childFuncs{block: b.block, expr: b.expr})
-	return e
-}
-
-// variable names the hidden loop variable that holds w.field.
-func variable(w, field string) string { return "(" + w + "." + field + ")" }
-
-// sender names the hidden loop variable that is the send at a site.
-func sender(site int) string { return "(send " + strconv.Itoa(site) + ")" }

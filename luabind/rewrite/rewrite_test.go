@@ -177,6 +177,26 @@ func (m *machine) hidden() []lua.LValue {
 		L.Call(2, 0)
 		return 0
 	}
+	add := func(L *lua.LState, to, k, n lua.LValue) int {
+		ud, ok := to.(*lua.LUserData)
+		more, isNumber := n.(lua.LNumber)
+		_, isText := k.(lua.LString)
+		if !ok || !isNumber || !isText {
+			L.Push(lua.LFalse)
+			return 1
+		}
+		t := ud.Value.(*lua.LTable)
+		had, isNumber := t.RawGet(k).(lua.LNumber)
+		if !isNumber && t.RawGet(k) != lua.LNil {
+			L.Push(lua.LFalse)
+			return 1
+		}
+		m.added++
+		fmt.Fprintf(&m.out, "read %s\nset %s %s\n", k, k, had+more)
+		t.RawSet(k, had+more)
+		L.Push(lua.LTrue)
+		return 1
+	}
 	fns := map[string]lua.LGFunction{
 		IsStream: func(L *lua.LState) int {
 			ud, ok := L.Get(1).(*lua.LUserData)
@@ -197,6 +217,18 @@ func (m *machine) hidden() []lua.LValue {
 				}
 			}
 			s := L.CheckUserData(2).Value.(*fakeStream)
+			for i, n := range m.pass.Sites[L.CheckInt(1)].Adds {
+				to, own := L.Get(3+2*len(sends)+i), m.pass.Sites[n].Own
+				ready = append(ready, L.NewFunction(func(L *lua.LState) int {
+					m.own++
+					e := L.Get(1)
+					if own[1] != "" {
+						m.own++
+						e = s.reuse.RawGetString(own[1])
+					}
+					return add(L, to, s.reuse.RawGetString(own[0]), e)
+				}))
+			}
 			L.Push(L.NewFunction(func(L *lua.LState) int {
 				if len(s.values) == 0 {
 					return 0
@@ -238,26 +270,7 @@ func (m *machine) hidden() []lua.LValue {
 			return 1
 		},
 	}
-	fns[Add] = func(L *lua.LState) int {
-		ud, ok := L.Get(1).(*lua.LUserData)
-		n, isNumber := L.Get(3).(lua.LNumber)
-		k, isText := L.Get(2).(lua.LString)
-		if !ok || !isNumber || !isText {
-			L.Push(lua.LFalse)
-			return 1
-		}
-		t := ud.Value.(*lua.LTable)
-		had, isNumber := t.RawGet(k).(lua.LNumber)
-		if !isNumber && t.RawGet(k) != lua.LNil {
-			L.Push(lua.LFalse)
-			return 1
-		}
-		m.added++
-		fmt.Fprintf(&m.out, "read %s\nset %s %s\n", k, k, had+n)
-		t.RawSet(k, had+n)
-		L.Push(lua.LTrue)
-		return 1
-	}
+	fns[Add] = func(L *lua.LState) int { return add(L, L.Get(1), L.Get(2), L.Get(3)) }
 	out := make([]lua.LValue, len(Hidden))
 	for i, name := range Hidden {
 		out[i] = L.NewFunction(fns[name])
@@ -359,6 +372,10 @@ var programs = map[string]string{
 	"add assigned":  `local kt = app.table('t') kt = {x=1} kt.x = kt.x + 1 print(kt.x)`,
 	"add own app":   `local app = {table=function() return {x=1} end} local kt = app.table('t') kt.x = kt.x + 1 print(kt.x)`,
 	"add written":   `local kt = app.table('t') local s = stream({a=1,who='x'}) for w in s do w.a = 5 kt[w.who] = kt[w.who] + w.a kt.all = kt.all + 1 end print(kt.x)`,
+	"add own":       `local kt, two, s = app.table('t'), 2, stream({a=1,b=5,who='x'},{a=2,who='y'},{b=4,who='z'},{a=1}) for w in s do kt[w.who] = kt[w.who] + w.a kt[w.who] = kt[w.who] + 1 kt[w.who] = kt[w.who] + two if w.b then kt[w.who] = kt[w.who] + w.b kt[w.who] = kt[w.who] + 10 print(w.b) end end`,
+	"add own fails": "local kt = app.table('t')\nlocal s = stream({a=1,who='x'},{who='y'})\nfor w in s do\n  kt[w.who] = kt[w.who] + w.a\n  print(w.who)\nend",
+	"add own kept":  `local kt, last = app.table('t') local s = stream({a=1,who='x'},{a=2,who='y'}) for w in s do kt[w.who] = kt[w.who] + w.a last = w end print(last)`,
+	"add two keys":  `local kt = app.table('t') local s = stream({a=1,b='y',who='x'}) for w in s do kt[w.who] = kt[w.b] + w.a kt[w.b] = kt['y'] + w.a end`,
 	"add late name": `local kt = app.table('t') local s = stream({a=1,who='x'}) for w in s do kt[w.who] = kt[w.who] + later end`,
 	"conditions":    `local s = stream({a=1,b=true},{a=2,b=false}) for w in s do if w.b and w.a > 0 or w.a == 2 then print(w.a, -w.a, w.a .. 'x') elseif not w.b then print('no') else print('else') end end`,
 }
@@ -395,7 +412,7 @@ func TestAdd(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]int{
 		"add": 9, "add by name": 3, "add absent": 1, "add no key": 0, "add to text": 0, "add effects": 0, "add elsewhere": 0, "add assigned": 0, "add own app": 0,
-		"add written": 1, "add late name": 0,
+		"add written": 1, "add late name": 0, "add own": 8, "add own fails": 1, "add own kept": 0, "add two keys": 0,
 	} {
 		m := newMachine()
 		runOn(t, m, programs[name], true)
@@ -405,10 +422,11 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-// Fields of the loop variable are taken from it, unless they may have changed between their reading and the send.
+// Fields of the loop variable are taken from it, unless they may have changed between their reading and the send or addition.
 func TestOwn(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]int{"send ready": 4, "send own": 8, "send altered": 0, "send written": 6, "send itself": 2, "send loop": 2, "send local": 4, "send beside": 0} {
+	for name, want := range map[string]int{"send ready": 4, "send own": 8, "send altered": 0, "send written": 6, "send itself": 2, "send loop": 2, "send local": 4, "send beside": 0,
+		"add": 6, "add own": 12, "add own fails": 4, "add by name": 0, "add written": 0} {
 		m := newMachine()
 		runOn(t, m, programs[name], true)
 		if m.L.Close(); m.own != want {
