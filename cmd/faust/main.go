@@ -10,4 +10,7 @@ import (
 	"faust/cmd/faust/cli"
 )
 
-func main() { os.Exit(cli.Main()) }
+// run is the command.
+var run = cli.Main
+
+func main() { os.Exit(run()) }

@@ -7,6 +7,7 @@
 //	go run ./tests/bench -broker 127.0.0.1:9092   a real Kafka
 //	go run ./tests/bench recovery                 how fast a table is read from its changelog
 //	go run ./tests/bench failover                 how long partitions stand still when their worker ends
+//	go run ./tests/bench profile                  the CPU profile that the compiler inlines by, anew
 //
 // Wall-clock figures move by half on shared machines; the ratios to the raw consume of the same run are what to quote.
 package main
@@ -34,6 +35,7 @@ type config struct {
 	keep    bool
 	flags   string
 	keys    string
+	tags    string // of the build
 }
 
 func main() {
@@ -69,7 +71,7 @@ func main() {
 }
 
 // others are benchmarks of another kind.
-var others = map[string]func(ctx context.Context, args []string) error{"failover": runFailover, "recovery": runRecovery}
+var others = map[string]func(ctx context.Context, args []string) error{"failover": runFailover, "profile": runProfile, "recovery": runRecovery}
 
 // setUp makes the work folder with the script and the program, and starts a broker if none is given.
 func (b *bench) setUp(ctx context.Context, script string) (end func(), err error) {
@@ -89,7 +91,7 @@ func (b *bench) setUp(ctx context.Context, script string) (end func(), err error
 	if err != nil {
 		return end, err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", b.faust, "./cmd/faust")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", b.tags, "-o", b.faust, "./cmd/faust")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
