@@ -91,7 +91,7 @@ func (b *bench) setUp(ctx context.Context, script string) (end func(), err error
 	if err != nil {
 		return end, err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-tags", b.tags, "-o", b.faust, "./cmd/faust")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", b.tags, "-o", b.faust, "./cmd/faust")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
