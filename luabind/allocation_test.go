@@ -12,7 +12,7 @@ import (
 // TestAllocations bounds what a record costs on its way through an agent. Not parallel: others' allocations would count.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // see above
 	const declared = `
-		local Withdrawal = app.record('Withdrawal', { user = 'string', country = 'string', amount = 'float' })
+		local Withdrawal = app.record('Withdrawal', { user = 'string', country = 'string', amount = 'float', region = { type = 'string', default = 'eu' }, fee = { type = 'float', default = 2 } })
 		local input, out = app.topic('in', { value = Withdrawal }), app.topic('out', { value = Withdrawal })
 		local totals = app.table('totals', { default = 0 })
 		app.agent('a', input, { on_error = 'stop' }, function(stream) for w in stream do `
@@ -23,6 +23,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // see above
 	}{
 		{"filter", `if w.amount < 0 or w.user == 'last' then out:send { key = w.country, value = Withdrawal { user = w.user, country = w.country, amount = w.amount } } end`, false, 1},
 		{"table", `totals[w.country] = totals[w.country] + w.amount if w.user == 'last' then out:send { key = w.user, value = Withdrawal { user = w.user, country = w.country, amount = w.amount } } end`, false, 2},
+		{"table of defaults", `totals[w.region] = totals[w.region] + w.fee if w.user == 'last' then out:send { key = w.user, value = Withdrawal { user = w.user, country = w.country, amount = w.amount } } end`, false, 2},
 		{"forward", `out:send { key = w.user, value = w }`, true, 4},
 		{"map", `out:send { key = w.user, value = Withdrawal { user = w.user, country = w.country:upper(), amount = w.amount * 0.01 } }`, true, 6},
 	} {

@@ -56,18 +56,37 @@ func (l *loop) adder(own []string, t lua.LValue) lua.LValue {
 
 // add is ([e]) -> bool.
 func (a *adder) add(L *lua.LState) int {
-	n, isNumber := 0.0, false
-	if a.more >= 0 {
-		n, isNumber = a.loop.object.Number(a.more)
-	} else if e, ok := L.Get(1).(lua.LNumber); ok {
-		n, isNumber = float64(e), true
-	}
-	key, ok := a.loop.object.Text(a.key)
-	if ok = ok && isNumber; ok {
-		_, ok = a.table.addTo(key, n)
+	n, ok := a.number(L)
+	if ok {
+		var key string
+		if key, ok = a.text(); ok {
+			_, ok = a.table.addTo(key, n)
+		}
 	}
 	L.Push(lua.LBool(ok))
 	return 1
+}
+
+// number is what is added. What does not lie in the message as it is, such as a default, is made a Lua value.
+func (a *adder) number(L *lua.LState) (float64, bool) {
+	v := L.Get(1)
+	if a.more >= 0 {
+		if n, ok := a.loop.object.Number(a.more); ok {
+			return n, true
+		}
+		v = a.loop.object.Field(a.more)
+	}
+	n, ok := v.(lua.LNumber)
+	return float64(n), ok
+}
+
+// text is the key. As number, so is a text with escapes.
+func (a *adder) text() (string, bool) {
+	if key, ok := a.loop.object.Text(a.key); ok {
+		return key, true
+	}
+	key, ok := a.loop.object.Field(a.key).(lua.LString)
+	return string(key), ok
 }
 
 // addTo adds to a number in the partition of the event in hand, and gives the sum. The key may be a part of something large.
