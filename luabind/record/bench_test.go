@@ -1,6 +1,7 @@
 package record
 
 import (
+	"strings"
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
@@ -9,13 +10,17 @@ import (
 func BenchmarkScan(b *testing.B) {
 	t := newBench(b)
 	s := t.declare(withdrawal)
-	o, raw := s.NewObject(), []byte(message)
-	b.SetBytes(int64(len(raw)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := o.Reset(raw); err != nil {
-			b.Fatal(err)
-		}
+	for name, text := range map[string]string{"compact": message, "spaced": strings.NewReplacer(`":`, `": `, `,"`, `, "`).Replace(message)} {
+		b.Run(name, func(b *testing.B) {
+			o, raw := s.NewObject(), []byte(text)
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := o.Reset(raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

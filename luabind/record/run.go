@@ -34,13 +34,19 @@ func (t *typ) quick() quick {
 }
 
 // run scans what most messages are made of, from the member whose name is at b[i] on: the declared fields in their order, from number next on, as
-// compact JSON. It stops before the first member that is otherwise: after is the field that is expected next, end the place after the last value.
+// compact JSON or with a space after colons and commas. It stops before the first member that is otherwise: after is the field that is expected
+// next, end the place after the last value.
 func (s *Schema) run(b []byte, i, next int, slots []slot, depth int) (after, end int, p *problem) {
 	for ; next < len(s.fields); next++ {
 		f := &s.fields[next]
 		at := i + len(f.token)
-		if at >= len(b) || string(b[i:at]) != string(f.token) || b[at] <= ' ' {
+		if at >= len(b) || string(b[i:at]) != string(f.token) {
 			break
+		}
+		if b[at] <= ' ' {
+			if at = skipSpace(b, at); at == len(b) {
+				break
+			}
 		}
 		past := f.quick.scan(b, at, &slots[next])
 		if past < 0 {
@@ -52,7 +58,9 @@ func (s *Schema) run(b []byte, i, next int, slots []slot, depth int) (after, end
 		if end >= len(b) || b[end] != ',' {
 			return next + 1, end, nil
 		}
-		i = end + 1
+		if i = end + 1; i < len(b) && b[i] == ' ' {
+			i++
+		}
 	}
 	return next, end, nil
 }

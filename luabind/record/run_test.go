@@ -19,7 +19,8 @@ var values = []string{`""`, `"a"`, `"seven b"`, `"eight by"`, `"nine byte"`, `"s
 // place is what says where something is, or cites what is around it.
 var place = regexp.MustCompile(`broken JSON.*|\nvalue: .*| `)
 
-// TestRun: a message as compact JSON, its members in order, is read and refused just as one with spaces, which is read member by member.
+// TestRun: a message as compact JSON, or with a space after colons and commas, its members in order, is read and refused just as one with spaces
+// before the colons, which is read member by member.
 func TestRun(t *testing.T) {
 	rng := rand.New(rand.NewSource(int64(seed.Of(t))))
 	b := newBench(t)
@@ -43,7 +44,14 @@ func TestRun(t *testing.T) {
 			}
 			rng.Shuffle(len(compact), swap)
 		}
-		raw, wide := "{"+strings.Join(compact, ",")+"}", "{"+strings.Join(spaced, ",")+"}"
+		comma := ","
+		if rng.Intn(2) == 0 { // as many write it
+			comma = ", "
+			for i, member := range compact {
+				compact[i] = strings.Replace(member, ":", ": ", 1)
+			}
+		}
+		raw, wide := "{"+strings.Join(compact, comma)+"}", "{"+strings.Join(spaced, ",")+"}"
 		if cut := rng.Intn(20 * len(raw)); cut < len(raw) {
 			raw, wide = raw[:cut], ""
 		}
