@@ -10,7 +10,10 @@ import (
 func BenchmarkScan(b *testing.B) {
 	t := newBench(b)
 	s := t.declare(withdrawal)
-	for name, text := range map[string]string{"compact": message, "spaced": strings.NewReplacer(`":`, `": `, `,"`, `, "`).Replace(message)} {
+	for name, text := range map[string]string{
+		"compact": message, "spaced": strings.NewReplacer(`":`, `": `, `,"`, `, "`).Replace(message),
+		"reversed": `{"date":"2026-11-23T18:00:00Z","amount":1234.56,"country":"country_3","user":"user_123"}`,
+	} {
 		b.Run(name, func(b *testing.B) {
 			o, raw := s.NewObject(), []byte(text)
 			b.SetBytes(int64(len(raw)))

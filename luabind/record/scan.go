@@ -66,8 +66,13 @@ func (s *Schema) scanMember(b []byte, i, next int, slots []slot, depth int) (aft
 	case f < 0:
 		i, _, p = skipValue(b, i, depth+1)
 	default:
-		i, p = s.scanField(b, i, f, &slots[f], depth)
 		next = f + 1
+		if i < len(b) {
+			if end = s.fields[f].quick.scan(b, i, &slots[f]); end >= 0 {
+				return next, end, nil
+			}
+		}
+		i, p = s.scanField(b, i, f, &slots[f], depth)
 	}
 	return next, i, p
 }
