@@ -61,8 +61,8 @@ func build(pkg string) (path string, err error) {
 		built.programs = map[string]string{}
 	}
 	path = filepath.Join(built.dir, filepath.Base(pkg))
-	// Without the profile of the usual build: that only changes what is inlined, and every package would be compiled twice.
-	cmd := exec.Command("go", "build", "-pgo=off", "-o", path, pkg)
+	// As what is given away is built; with one profile for all, so that packages are compiled once.
+	cmd := exec.Command("go", "build", "-trimpath", "-pgo="+filepath.Join(Root(), "cmd/faust/default.pgo"), "-o", path, pkg)
 	cmd.Dir = Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
