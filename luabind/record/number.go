@@ -62,7 +62,7 @@ func parseSlow(b []byte) (float64, bool) {
 // parseInt gives the value of a checked JSON number that is whole and fits 64 bits: 12, -3, and 1e3 or 2.0 as well.
 func parseInt(b []byte, kind jsonKind) (int64, bool) {
 	if kind == jInteger {
-		if len(b) <= 18 {
+		if len(b) <= maxShort {
 			return smallInt(b), true
 		}
 		n, err := strconv.ParseInt(string(b), 10, 64)
@@ -88,7 +88,10 @@ func parseInt(b []byte, kind jsonKind) (int64, bool) {
 	return n, err == nil
 }
 
-// smallInt reads at most 18 characters of sign and digits.
+// maxShort is the length up to which a whole number certainly has 64 bits.
+const maxShort = 18
+
+// smallInt reads at most maxShort characters of sign and digits.
 func smallInt(b []byte) int64 {
 	negative := b[0] == '-'
 	if negative {

@@ -66,13 +66,8 @@ func (s *Schema) scanMember(b []byte, i, next int, slots []slot, depth int) (aft
 	case f < 0:
 		i, _, p = skipValue(b, i, depth+1)
 	default:
-		next = f + 1
-		if i < len(b) {
-			if end = s.fields[f].quick.scan(b, i, &slots[f]); end >= 0 {
-				return next, end, nil
-			}
-		}
 		i, p = s.scanField(b, i, f, &slots[f], depth)
+		next = f + 1
 	}
 	return next, i, p
 }
@@ -121,6 +116,11 @@ func (s *Schema) scanName(b []byte, i int) (f, next int, p *problem) {
 // scanField checks the value at b[i] as field f.
 func (s *Schema) scanField(b []byte, i, f int, slot *slot, depth int) (int, *problem) {
 	field := &s.fields[f]
+	if i < len(b) {
+		if end := field.quick.scan(b, i, slot); end >= 0 {
+			return end, nil
+		}
+	}
 	start := i
 	var kind jsonKind
 	var p *problem
